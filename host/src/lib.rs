@@ -1,0 +1,14 @@
+//! The host of activity-feed: sockets, disks, threads and the sandbox. The feed's rules are in the components.
+//!
+//! An event's way: [`web`] → [`ingest`] → [`engine`] (event-log) → [`store`] → [`hub`] (broadcaster, lanes, shards) →
+//! sockets. See ARCHITECTURE.md for who may know whom.
+
+pub mod cli;
+pub mod clock;
+pub mod engine;
+pub mod hub;
+pub mod ingest;
+pub mod metrics;
+pub mod server;
+pub mod store;
+pub mod web;
