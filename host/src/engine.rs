@@ -1,3 +1,4 @@
 //! The sandbox.
 
 pub mod words;
+mod bindings;
