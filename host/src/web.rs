@@ -2,4 +2,7 @@
 
 pub mod auth;
 pub mod error;
+pub mod host_check;
+pub mod limits;
+pub mod origin;
 pub mod session;
