@@ -40,7 +40,11 @@ fn a_second_store_on_the_file_is_followed() {
     assert_eq!(here.bounds().unwrap().epoch, there.bounds().unwrap().epoch);
     std::thread::scope(|scope| {
         for (name, store) in [("here", &here), ("there", &there)] {
-            scope.spawn(move || (0..100).for_each(|n| drop(log(store, new(&format!("{name}{n}"), "t")))));
+            scope.spawn(move || {
+                for n in 0..100 {
+                    log(store, new(&format!("{name}{n}"), "t"));
+                }
+            });
         }
         for store in [&here, &there] {
             scope.spawn(move || {

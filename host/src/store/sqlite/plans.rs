@@ -59,8 +59,8 @@ fn new(n: u32) -> NewEvent {
         id: format!("id-{n:06}"),
         event_type: ["task.created", "task.step.done", "agent.joined", "bid.submitted"][n as usize % 4].into(),
         source: format!("source-{}", n % 3),
-        task_id: (n % 2 == 0).then(|| format!("task-{}", n % 50)),
-        agent_id: (n % 5 == 0).then(|| format!("agent-{}", n % 10)),
+        task_id: n.is_multiple_of(2).then(|| format!("task-{}", n % 50)),
+        agent_id: n.is_multiple_of(5).then(|| format!("agent-{}", n % 10)),
         timestamp: "2024-01-15T10:30:00Z".into(),
         stamped: true,
         data: format!("{{\"n\":{n}}}"),
@@ -105,7 +105,7 @@ fn reads(db: &Explaining<'_>) {
                 (source.clone(), "activity_events_source"),
                 (tasks.clone(), "activity_events_task"),
                 (agent.clone(), "activity_events_agent"),
-                (all.clone(), "activity_events_agent"),
+                (all.clone(), "activity_events_task"),
             ] {
                 let query = Query { filter, text: text.clone(), after: 10, until: Seq::MAX, order, limit: 20 };
                 let page = sql::read(db, &query).unwrap();
