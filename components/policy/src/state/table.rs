@@ -57,10 +57,6 @@ impl<T> Table<T> {
         Some(entry)
     }
 
-    /// By name.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.entries.iter().map(|(name, (_, entry))| (name.as_str(), entry))
-    }
 
     /// The latest first.
     pub(super) fn latest(&self) -> impl Iterator<Item = (Seq, &str, &T)> {
