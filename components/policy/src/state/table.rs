@@ -57,7 +57,6 @@ impl<T> Table<T> {
         Some(entry)
     }
 
-
     /// The latest first.
     pub(super) fn latest(&self) -> impl Iterator<Item = (Seq, &str, &T)> {
         self.by_seq.iter().rev().filter_map(|(seq, name)| Some((*seq, name.as_str(), &self.entries.get(name)?.1)))
