@@ -256,3 +256,6 @@ fn invalid(detail: impl Into<String>) -> Refusal {
 fn refusal(code: RefusalCode, detail: impl Into<String>) -> Refusal {
     Refusal { code, detail: detail.into(), index: None }
 }
+
+#[cfg(test)]
+mod tests;
