@@ -73,10 +73,7 @@ impl<T: 'static> Worker<T> {
     }
 }
 
-fn boxed<T, R: Send + 'static>(
-    job: impl FnOnce(&mut T) -> R + Send + 'static,
-    answer: oneshot::Sender<R>,
-) -> Job<T> {
+fn boxed<T, R: Send + 'static>(job: impl FnOnce(&mut T) -> R + Send + 'static, answer: oneshot::Sender<R>) -> Job<T> {
     Box::new(move |value| {
         // Nobody waits any more: the job's effect stands, its answer is dropped.
         let _ = answer.send(job(value));
