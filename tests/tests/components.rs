@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use activity_feed::cli::component;
 use activity_feed::engine::words::{Body, BodyFormat, Draft, Presentation, PublishLimits, Settings, Shown, Submission};
 use activity_feed::engine::{CallError, Engine, EngineOptions, Rules, RulesError};
 use activity_feed::metrics::Metrics;
@@ -409,4 +410,30 @@ fn each_guest_has_its_test() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         assert!(this.contains(&format!("fn {name}()")), "{name} has no test of its name");
     }
+}
+
+// ------------------------------------------------------------------------------------------------ component check
+
+#[test]
+fn a_check_says_what_rules_do_and_how_fast() {
+    let (engine, _) = engine();
+    let report = component::check(&engine, &example_rules());
+    assert!(report.is_good(), "{report}");
+    assert!(report.imports.iter().any(|name| name.starts_with("wasi:")), "std imports some WASI");
+    let trial = report.outcome.as_ref().unwrap();
+    assert_eq!((trial.prepare.answered, trial.present.answered), (1_000, 1_000));
+    assert!(trial.shown > 0 && trial.hidden > 0 && trial.refused == 0);
+    let text = report.to_string();
+    assert!(text.contains("fits      yes") && text.contains("µs an event"), "{text}");
+}
+
+#[test]
+fn a_check_says_what_is_wrong() {
+    let (engine, _) = engine();
+    let missing = component::check(&engine, &guest("wants_more"));
+    assert!(!missing.is_good() && missing.to_string().contains("evil:plan/shell"), "{missing}");
+    let nothing = component::check(&engine, b"hello");
+    assert!(nothing.to_string().contains("not a WebAssembly component"), "{nothing}");
+    let crashing = component::check(&engine, &guest("recurses"));
+    assert!(!crashing.is_good() && crashing.to_string().contains("10 FAILED"), "{crashing}");
 }
