@@ -1,51 +1,46 @@
 /**
- * `<activity-feed>`: a live list of events as one custom element, without dependencies.
- *
- *   <script src="/assets/activity-feed.js" defer></script>
- *   <activity-feed src="/ws" types="task.*" limit="50"></activity-feed>
- *
- * It never shows an event twice or out of order, and what was left out is always a line of its own. Text of events only
- * ever reaches the page as text. Three classes, from the wire to the screen: `Link` (one connection), `Source` (one
- * connection for all tabs), `ActivityFeed` (the list). docs/embedding.md tells all that a page can set and hear.
+ * `<activity-feed src="/ws" types="task.*" limit="50">`: a live list of events, without dependencies (docs/embedding.md).
+ * Never shows an event twice or out of order; what was left out is a line of its own; events reach the page as text only.
+ * `Link` is one connection, `Source` one for all tabs, `ActivityFeed` the list.
  *
  * @typedef {{id: string, seq: number, prev?: number, cursor: string, event_type: string, source: string, task_id?: string,
  *   agent_id?: string, timestamp: string, data: Object, display: {icon: string, label: string, text: string}}} FeedEvent
- * @typedef {{prev?: number, from: ?string, to: ?string, count: ?number, by_type: ?Object<string, number>, reason: string}} Skipped
+ * @typedef {{prev?: number, from: ?string, to: ?string, count: ?number, by_type: ?Object, reason: string}} Skipped
  * @typedef {{type: string, subscription?: string, payload?: any}} Frame
- * @typedef {{state: string, transport: string, shared: boolean, message: string}} Status  state is one of `connecting`,
- *   `live`, `reconnecting`, `offline`, `signed-out`, `refused`, `stopped`; transport of `websocket`, `sse`, `polling`, ``.
- * @typedef {{ws: URL, api: URL, filters: Object<string, string[]>, limit: number, state: boolean,
- *   token: () => Promise<string>}} Options
+ * @typedef {{state: string, transport: string, shared: boolean, message: string}} Status
  */
 (() => {
-  'use strict';
-
-  const script = /** @type {?HTMLScriptElement} */ (document.currentScript);
-  const ROOT = new URL('..', script?.src || document.baseURI);
-  const FIRST_WAIT = 500, LAST_WAIT = 20_000; // ms between attempts, before jitter
-  const OPEN_WAIT = 8_000; // ms for a first frame on a transport
-  const ANSWER_WAIT = 2_500; // ms for a sign of life when somebody looks again
-  const STOP = { 4000: 'refused', 4001: 'signed-out', 4003: 'refused', 4008: 'refused' };
-  const WORDS = {
-    connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting', offline: 'Offline', 'signed-out': 'Signed out',
-    refused: 'Refused', stopped: 'Stopped', websocket: 'WebSocket', sse: 'event stream', polling: 'polling', '': '',
-  };
+  const ROOT = new URL('..', document.currentScript?.src || document.baseURI);
+  // In ms: between attempts, before jitter; for a transport's first frame; for a sign of life when somebody looks again.
+  const FIRST_WAIT = 500, LAST_WAIT = 20_000, OPEN_WAIT = 8_000, ANSWER_WAIT = 2_500;
+  const STOP = { 4000: 'refused', 4001: 'signed-out', 4003: 'refused', 4008: 'refused', refused: 'refused' };
 
   const seqOf = (cursor) => Number(cursor.slice(cursor.lastIndexOf(':') + 1));
   const epochOf = (cursor) => cursor.slice(0, cursor.lastIndexOf(':'));
-  const sleep = (ms, signal) => new Promise((done) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), done()), { once: true });
-  });
 
-  /** Make an element. Attributes starting with `on` are listeners; strings become text, never markup. */
+  /** An address of the server, with the feed's filters. */
+  const address = ({ api, filters }, path, query) => {
+    const url = new URL(path, api);
+    for (const [name, values] of Object.entries({ ...filters, ...query })) {
+      for (const value of [values].flat()) url.searchParams.append(name.replace(/s$/, ''), value);
+    }
+    return url;
+  };
+
+  const get = async (options, path, query, signal = AbortSignal.timeout(40_000)) => {
+    const token = await options.token();
+    return fetch(address(options, path, query), { signal, headers: token ? { authorization: `Bearer ${token}` } : {} });
+  };
+
+  /** Make an element. `on…` are listeners, a class is a part too, and strings become text, never markup. */
   const h = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
       if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-      else if (value !== false && value != null) element.setAttribute(name, value === true ? '' : value);
+      else if (value) element.setAttribute(name, value);
+      if (name === 'class') element.setAttribute('part', value);
     }
-    element.append(...children.filter((child) => child != null));
+    element.append(...children);
     return element;
   };
 
@@ -54,25 +49,21 @@
     cursor = '';
     seq = -1;
 
-    /** Move to what a frame settles. True: the frame is new; false: seen before; null: something before it is missing. */
-    take({ type, payload: p }) {
-      const end = p?.cursor ?? p?.to;
-      if (type === 'subscribed') {
-        if (!this.cursor || epochOf(p.from) !== epochOf(this.cursor)) this.move(p.from);
-        return true;
-      }
-      if (!end) return true;
-      if (this.cursor && epochOf(end) === epochOf(this.cursor)) {
-        if (seqOf(end) <= this.seq) return false;
-        if (p.prev > this.seq) return null;
-      }
-      this.move(end);
-      return true;
-    }
-
     move(cursor) {
       this.cursor = cursor;
       this.seq = seqOf(cursor);
+    }
+
+    /** Move to what a frame settles. True: it is new; false: seen before; null: something before it is missing. */
+    take({ type, payload: p }) {
+      const end = type === 'subscribed' ? p.from : p?.cursor ?? p?.to;
+      if (end && this.cursor && epochOf(end) === epochOf(this.cursor)) {
+        if (type === 'subscribed') return true;
+        if (seqOf(end) <= this.seq) return false;
+        if (p.prev > this.seq) return null;
+      }
+      if (end) this.move(end);
+      return true;
     }
   }
 
@@ -80,69 +71,72 @@
   class Link {
     position = new Position();
     #mode = 'websocket';
-    #over = new AbortController(); // ends everything
+    #over = false;
     #turn = new AbortController(); // ends the attempt or the wait under way
-    #again = 0; // until when WebSocket is not tried after it failed, ms since 1970
-    #heard = 0;
-    #failures = 0;
-    #liveSince = 0;
     #waiting = false;
+    #next = 0; // when WebSocket is tried again
+    #heard = 0; // when something came last
+    #since = 0; // when it became live; 0: it is not
+    #failures = 0;
     #why = ''; // the server's words for a refusal
-    #socket = /** @type {?WebSocket} */ (null);
+    #socket = null;
 
-    /** @param {Options} options @param {(frame: Frame) => void} onFrame @param {(status: Status) => void} onStatus */
-    constructor(options, onFrame, onStatus) {
+    /** @param {(frame: Frame) => void} onFrame @param {(status: Status) => void} onStatus */
+    constructor(options, cursor, onFrame, onStatus) {
       Object.assign(this, { options, onFrame, onStatus });
+      if (cursor) this.position.move(cursor);
       this.#run();
     }
 
     stop() {
-      this.#over.abort();
+      this.#over = true;
       this.#turn.abort();
     }
 
-    /** Somebody looks, or the network is back: try now, or make sure that the connection still lives. */
+    /** Somebody looks: try now, or see whether the connection lives. */
     nudge() {
       this.#failures = 0;
       if (this.#socket) this.#probe(ANSWER_WAIT);
-      else if (this.#waiting || (this.#liveSince && Date.now() - this.#heard > 20_000)) this.#turn.abort();
+      else if (this.#waiting || (this.#since && Date.now() - this.#heard > 20_000)) this.#turn.abort();
     }
 
-    /** Give the server a fresh token on the connection there is. */
     async refresh() {
-      const token = await this.options.token();
-      if (token && this.#socket?.readyState === 1) this.#socket.send(JSON.stringify({ action: 'refresh', token }));
-      else this.#turn.abort();
+      this.#socket?.send(JSON.stringify({ action: 'refresh', token: await this.options.token() }));
     }
 
     async #run() {
       this.#say('connecting');
-      while (!this.#over.signal.aborted) {
-        this.#turn = new AbortController();
-        this.#liveSince = 0;
-        // `end`: a close code, or why it ended.
-        const end = await { websocket: () => this.#webSocket(), sse: () => this.#sse(), polling: () => this.#poll() }[this.#mode]()
-          .catch((error) => error?.stop ?? (error?.retry ? error : 'lost'));
-        if (this.#over.signal.aborted) return;
-        const lived = this.#liveSince && Date.now() - this.#liveSince;
-        this.#failures = lived > 5_000 ? 0 : this.#failures + 1;
-        this.#liveSince = 0;
-        const stop = STOP[end] ?? (WORDS[end] && end);
-        if (stop) return this.#say(stop);
-        if (!lived || end === 4202) {
-          const health = await this.#healthy(); // renews the cookie too
-          if (STOP[health]) return this.#say(STOP[health]);
-          if (health === true && !lived) this.#fallBack();
-          else if (health === false) this.#mode = 'websocket';
-        } else if (this.#mode !== 'websocket' && Date.now() > this.#again) this.#mode = 'websocket';
-        const now = (end === 4201 || end === 4202 || end === 'gap' || end === 'nudged') && this.#failures < 2;
-        const most = Math.min(LAST_WAIT, FIRST_WAIT * 2 ** Math.min(this.#failures, 6));
-        const slow = end >= 4100 && end < 4200 ? 1_000 : (end?.retry ?? 0);
-        const wait = now ? 0 : slow + Math.random() * most;
+      while (!this.#over) {
+        const turn = this.#turn = new AbortController();
+        const asking = setInterval(() => this.#askState(turn).catch(() => {}), 3_000);
+        let end = await this[this.#mode](turn).catch((error) => error); // a close code, `gap`, or what went wrong
+        clearInterval(asking);
+        turn.abort();
+        const lived = this.#since && Date.now() - this.#since;
+        this.#since = 0;
+        this.#failures = lived > 5_000 ? 1 : this.#failures + 1;
+        if (this.#over) return;
+        if (!STOP[end] && (!lived || end === 4202)) {
+          // Browsers hide why a socket did not open. To ask also renews the session's cookie.
+          const status = await get(this.options, 'api/events', { limit: 1 }).then((answer) => answer.status, () => 0);
+          if (status === 401 || status === 403) end = status + 3600;
+          else if (!status) this.#mode = 'websocket';
+          else if (!lived && this.#failures > 1) {
+            this.#mode = this.#mode === 'websocket' ? 'sse' : 'polling';
+            this.#next = Date.now() + 300_000;
+          }
+        } else if (Date.now() > this.#next) this.#mode = 'websocket';
+        if (STOP[end]) return this.#say(STOP[end]);
         this.#say(navigator.onLine ? 'reconnecting' : 'offline');
+        const most = Math.min(LAST_WAIT, FIRST_WAIT * 2 ** (this.#failures - 1));
+        const least = end > 4100 && end < 4200 ? 1_000 : end?.retry ?? 0;
+        if (/^(4201|4202|gap)$/.test(end) && this.#failures < 2) continue;
         this.#turn = new AbortController();
         this.#waiting = true;
-        if (wait) await sleep(wait, this.#turn.signal);
+        await new Promise((done) => {
+          setTimeout(done, least + Math.random() * most);
+          this.#turn.signal.onabort = done;
+        });
         this.#waiting = false;
       }
     }
@@ -153,52 +147,35 @@
 
     #live() {
       this.#heard = Date.now();
-      if (this.#liveSince) return;
-      this.#liveSince = Date.now();
+      if (this.#since) return;
+      this.#since = this.#heard;
       this.#say('live');
     }
 
-    #fallBack() {
-      this.#mode = { websocket: this.#failures > 1 ? 'sse' : 'websocket', sse: 'polling', polling: 'polling' }[this.#mode];
-      this.#again = Date.now() + 300_000;
-    }
-
-    /** Is the server there for us? True, false (not reached), or the close code that says the same as its answer. */
-    async #healthy() {
-      try {
-        const { status } = await this.#get('api/events', { limit: 1 }, 'application/json');
-        return status === 401 ? 4001 : status === 403 ? 4003 : status < 400;
-      } catch {
-        return false;
-      }
-    }
-
-    /** @param {Frame} frame False: stop reading, something is missing. */
+    /** False: stop reading, something is missing. @param {Frame} frame */
     #frame(frame) {
       this.#live();
-      if (frame.type !== 'state') {
-        const fresh = frame.subscription ? false : this.position.take(frame);
-        if (!fresh) return fresh !== null;
-      }
-      this.onFrame(frame);
-      return true;
+      const fresh = frame.type === 'state' || (!frame.subscription && this.position.take(frame));
+      if (fresh) this.onFrame(frame);
+      return fresh !== null;
     }
 
-    async #get(path, query, accept, signal = AbortSignal.timeout(40_000)) {
-      const url = new URL(path, this.options.api);
-      for (const [name, value] of Object.entries(query)) url.searchParams.append(name, value);
-      for (const [name, values] of Object.entries(this.options.filters)) {
-        for (const value of values) url.searchParams.append(name.replace(/s$/, ''), value);
-      }
-      const token = await this.options.token();
-      return fetch(url, { signal, headers: { accept, ...(token && { authorization: `Bearer ${token}` }) } });
+    /** The place is not one of this log: say so, and begin anew. */
+    #forget() {
+      this.position = new Position();
+      this.onFrame({ type: 'skipped', payload: { from: null, to: null, count: null, by_type: null, reason: 'pruned' } });
     }
 
-    async #webSocket() {
-      const { ws, filters, limit, state } = this.options;
-      const token = await this.options.token();
+    get #start() {
+      const { cursor } = this.position;
+      return cursor ? { since: cursor } : { replay: Math.min(this.options.limit, 100) };
+    }
+
+    async websocket(turn) {
+      const { ws, filters, state, token } = this.options;
+      const bearer = await token();
       return new Promise((done) => {
-        const socket = new WebSocket(ws, token ? ['activity-feed.v1', `bearer.${token}`] : []);
+        const socket = new WebSocket(ws, bearer ? ['activity-feed.v1', `bearer.${bearer}`] : []);
         let beat = 0;
         const end = (reason) => {
           clearInterval(beat);
@@ -207,16 +184,14 @@
           socket.close();
           done(reason);
         };
-        const open = setTimeout(() => end('lost'), OPEN_WAIT);
-        const subscribe = () => socket.send(JSON.stringify({
-          action: 'subscribe', channel: 'events', ...filters,
-          ...(this.position.cursor ? { since: this.position.cursor } : { replay: Math.min(limit, 100) }),
-        }));
-        this.#turn.signal.addEventListener('abort', () => end('nudged'));
+        const open = setTimeout(end, OPEN_WAIT);
+        const subscribe = (more) => socket.send(JSON.stringify({ action: 'subscribe', ...more }));
+        const feed = () => subscribe({ channel: 'events', ...filters, ...this.#start });
+        turn.signal.onabort = end;
         socket.onclose = ({ code }) => end(code);
         socket.onopen = () => {
-          subscribe();
-          if (state) socket.send('{"action":"subscribe","channel":"state","id":"state"}');
+          feed();
+          if (state) subscribe({ channel: 'state', id: 'state' });
         };
         socket.onmessage = ({ data }) => {
           const frame = JSON.parse(data);
@@ -224,12 +199,8 @@
             clearTimeout(open);
             this.#socket = socket;
             beat = setInterval(() => this.#probe(10_000), frame.payload.ping_ms);
-          } else if (frame.type === 'error') {
-            if (frame.subscription) return;
-            if (/_cursor$/.test(frame.payload.code)) {
-              this.#forget();
-              return subscribe();
-            }
+          } else if (frame.type === 'error' && !frame.subscription) {
+            if (frame.payload.code.endsWith('_cursor')) return this.#forget(), feed();
             this.#why = frame.payload.message;
             return end('refused');
           }
@@ -238,116 +209,78 @@
       });
     }
 
-    /** Our place is not one of this log: say so, and begin anew. */
-    #forget() {
-      this.position = new Position();
-      this.onFrame({ type: 'skipped', payload: { from: null, to: null, count: null, by_type: null, reason: 'pruned' } });
-    }
-
-    /** Browsers hide the protocol's pings, so ask for a word, and give the connection up when none comes. */
+    /** Browsers hide the protocol's pings: ask for a word, and give up when none comes. */
     #probe(patience) {
-      const { signal } = this.#turn;
+      const turn = this.#turn;
       const asked = Date.now();
-      this.#socket?.send('{"action":"ping"}');
-      setTimeout(() => this.#heard < asked && !signal.aborted && this.#turn.abort(), patience);
+      this.#socket.send('{"action":"ping"}');
+      setTimeout(() => this.#heard < asked && turn.abort(), patience);
     }
 
-    async #check(response) {
-      if (response.ok) return;
-      if (response.status === 401) throw { stop: 4001 };
-      if (response.status === 403) throw { stop: 4003 };
-      if (response.status === 422) this.#forget();
-      throw { retry: 1_000 * (Number(response.headers.get('retry-after')) || 1) };
+    async #ask(path, query, { signal }) {
+      const answer = await get(this.options, path, query, signal);
+      if (answer.ok) return answer;
+      if (answer.status === 422 && this.position.cursor) this.#forget();
+      throw { retry: 1_000 * (Number(answer.headers.get('retry-after')) || 1) };
     }
 
-    async #sse() {
-      const { signal } = this.#turn;
-      const { cursor } = this.position;
-      const since = cursor ? { since: cursor } : { replay: Math.min(this.options.limit, 100) };
-      const response = await this.#get('api/events/stream', since, 'text/event-stream', signal);
-      await this.#check(response);
-      this.#heard = Date.now();
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      // A proxy that holds the stream back is noticed by the silence: the server says something every 15 s.
-      const clock = setInterval(() => Date.now() - this.#heard > 35_000 && this.#turn.abort(), 5_000);
-      const open = setTimeout(() => this.#turn.abort(), OPEN_WAIT);
-      const state = this.#pollState(signal);
-      try {
-        for (let rest = ''; ;) {
-          const { value, done } = await reader.read();
-          if (done) return 'lost';
-          clearTimeout(open);
-          this.#live();
-          const messages = (rest + value).split(/\r?\n\r?\n/);
-          rest = messages.pop();
-          for (const message of messages) {
-            let type = 'event', data = '';
-            for (const line of message.split(/\r?\n/)) {
-              if (line.startsWith('event:')) type = line.slice(6).trim();
-              if (line.startsWith('data:')) data += line.slice(5);
-            }
-            if (data && !this.#frame({ type, payload: JSON.parse(data) })) return 'gap';
-          }
+    async sse(turn) {
+      const answer = await this.#ask('api/events/stream', this.#start, turn);
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      // A proxy that holds the stream back is known by its silence: the server says something every 15 s.
+      let patience = setTimeout(() => turn.abort(), OPEN_WAIT);
+      for (let rest = ''; ;) {
+        const { value, done } = await reader.read();
+        if (done) return 'lost';
+        this.#live();
+        clearTimeout(patience);
+        patience = setTimeout(() => turn.abort(), 35_000);
+        const messages = (rest + value).split(/\r?\n\r?\n/);
+        rest = messages.pop();
+        for (const message of messages) {
+          const field = (name) => message.match(RegExp(`^${name}: ?(.*)`, 'm'))?.[1];
+          const data = field('data');
+          if (data && !this.#frame({ type: field('event') ?? 'event', payload: JSON.parse(data) })) return 'gap';
         }
-      } finally {
-        clearInterval(clock);
-        clearTimeout(open);
-        clearInterval(state);
-        reader.cancel().catch(() => {});
       }
     }
 
-    async #poll() {
-      const { signal } = this.#turn;
-      const state = this.#pollState(signal);
-      try {
-        while (!signal.aborted) {
-          const { cursor } = this.position;
-          const query = cursor ? { since: cursor, wait: 25, limit: 1000 } : { limit: this.options.limit };
-          const response = await this.#get('api/events', query, 'application/json', signal);
-          await this.#check(response);
-          const page = await response.json();
-          if (signal.aborted) break;
-          this.#live();
-          if (page.skipped) this.#frame({ type: 'skipped', payload: page.skipped });
-          for (const payload of cursor ? page.events : page.events.reverse()) this.#frame({ type: 'event', payload });
-          const end = cursor ? page.cursor : (page.events.at(-1)?.cursor ?? page.head);
-          this.#frame({ type: 'caught_up', payload: { cursor: end } });
-          if (Date.now() > this.#again) return 'lost';
-        }
-        return 'nudged';
-      } finally {
-        clearInterval(state);
-      }
+    async polling(turn) {
+      do {
+        const { cursor } = this.position;
+        const query = cursor ? { since: cursor, wait: 25, limit: 1000 } : { limit: this.options.limit };
+        const page = await (await this.#ask('api/events', query, turn)).json();
+        const events = cursor ? page.events : page.events.reverse();
+        if (page.skipped) this.#frame({ type: 'skipped', payload: page.skipped });
+        for (const payload of events) this.#frame({ type: 'event', payload });
+        this.#frame({ type: 'caught_up', payload: { cursor: cursor ? page.cursor : events.at(-1)?.cursor ?? page.head } });
+      } while (Date.now() < this.#next);
     }
 
-    /** Where no second subscription can be had, the state of the swarm is asked for. */
-    #pollState(signal) {
-      if (!this.options.state) return 0;
-      const ask = () => this.#get('api/state', {}, 'application/json', signal).then((response) => response.ok && response.json())
-        .then((payload) => payload && this.#frame({ type: 'state', payload })).catch(() => {});
-      ask();
-      return setInterval(ask, 3_000);
+    /** Without a socket, the state of the swarm is asked for. */
+    async #askState({ signal }) {
+      if (!this.options.state || !this.#since || this.#socket) return;
+      const answer = await get({ ...this.options, filters: {} }, 'api/state', {}, signal);
+      this.#frame({ type: 'state', payload: await answer.json() });
     }
   }
 
   /**
-   * The same feed in several tabs is one connection: whoever holds the Web Lock has the `Link` and tells the others by
-   * BroadcastChannel. Each tab keeps a position of its own, so a change of leader loses nothing.
+   * The same feed in several tabs is one connection: who holds the Web Lock has the `Link` and tells the others. Each tab
+   * keeps a position of its own, so a change of leader loses nothing.
    */
   class Source {
     position = new Position();
-    status = /** @type {Status} */ ({ state: 'connecting', transport: '', shared: false, message: '' });
-    #id = Math.random().toString(36).slice(2);
-    #recent = /** @type {Frame[]} */ ([]); // for a tab that joins
-    #floor = ''; // the cursor from which `recent` is complete
-    #state = /** @type {?Frame} */ (null);
-    #link = /** @type {?Link} */ (null);
-    #channel = /** @type {?BroadcastChannel} */ (null);
+    status = { state: 'connecting', transport: '', shared: false, message: '' };
+    #id = Math.random();
+    /** For a tab that joins: the newest frames, the cursor after which they are complete, the state of the swarm. */
+    #known = { recent: [], floor: '', state: null };
+    link = /** @type {?Link} */ (null);
+    #channel = null;
     #leave = () => {};
     #alarm = 0;
 
-    /** @param {Options} options @param {string} name the same for all who may share */
+    /** @param {string} name  the same for all who may share */
     constructor(options, name, onFrame, onStatus) {
       Object.assign(this, { options, name, onFrame, onStatus });
     }
@@ -356,341 +289,298 @@
       if (!navigator.locks) return this.#lead(); // not a secure context
       this.#channel = new BroadcastChannel(this.name);
       this.#channel.onmessage = ({ data }) => this.#hear(data);
-      this.#queue({});
+      this.#queue();
       this.#call();
     }
 
     stop() {
       clearTimeout(this.#alarm);
-      this.#leave();
-      this.#link?.stop();
       this.#channel?.close();
-      this.#link = this.#channel = null;
+      this.#channel = null;
+      this.#leave();
+      this.link?.stop();
     }
 
     nudge() {
-      if (this.#link) this.#link.nudge();
+      if (this.link) this.link.nudge();
       else this.#call();
     }
 
-    refresh() {
-      this.#link?.refresh();
-    }
-
-    #queue(how) {
+    #queue(steal) {
       const away = new AbortController();
-      let release = () => away.abort();
-      this.#leave = () => release();
-      navigator.locks.request(this.name, how.steal ? how : { signal: away.signal }, () => new Promise((done) => {
-        release = done;
+      this.#leave = () => away.abort();
+      const lead = () => new Promise((release) => {
+        this.#leave = release;
         if (this.#channel) this.#lead();
-        else done();
-      })).catch(() => {
+        else release();
+      });
+      navigator.locks.request(this.name, steal ? { steal } : { signal: away.signal }, lead).catch(() => {
         if (!this.#channel || away.signal.aborted) return;
-        this.#link?.stop(); // another tab took the lead, because we did not answer it
-        this.#link = null;
-        this.#queue({});
+        this.link?.stop(); // another tab took the lead
+        this.link = null;
+        this.#queue();
       });
     }
 
     #lead() {
       clearTimeout(this.#alarm);
-      this.#link = new Link(this.options, (frame) => this.#accept(frame), (status) => this.#tell(status));
-      if (this.position.cursor) this.#link.position.move(this.position.cursor);
+      this.link = new Link(this.options, this.position.cursor, (frame) => this.#accept(frame), (status) => this.#tell(status));
       this.#channel?.postMessage({ lead: true });
     }
 
-    /** Ask the leader for what we have not seen. A tab that sleeps with the lead loses it. */
+    /** Ask the leader for what is missing here. A leader that sleeps is replaced. */
     #call() {
       this.#channel?.postMessage({ hello: this.#id });
       clearTimeout(this.#alarm);
       this.#alarm = setTimeout(() => {
-        if (!this.#link && this.#channel && !document.hidden) {
-          this.#leave();
-          this.#queue({ steal: true });
-        }
+        if (this.link || !this.#channel || document.hidden) return;
+        this.#leave();
+        this.#queue(true);
       }, ANSWER_WAIT);
     }
 
-    #hear({ hello, to, frame, status, lead, ...all }) {
-      if (hello && this.#link) {
-        this.#channel.postMessage({
-          to: hello, recent: this.#recent, floor: this.#floor, state: this.#state, status: this.status, cursor: this.position.cursor,
-        });
-        this.#link.nudge();
+    #hear({ hello, lead, to, recent, floor, state, cursor, frame, status }) {
+      if (this.link) {
+        if (!hello) return;
+        this.link.nudge();
+        return this.#channel?.postMessage({ to: hello, ...this.#known, cursor: this.position.cursor, status: this.status });
       }
-      if (this.#link) return;
       if (lead) this.#call();
+      if (frame) this.#accept(frame);
       if (to === this.#id) {
         clearTimeout(this.#alarm);
-        const { cursor } = this.position;
-        if (all.floor && cursor && (epochOf(cursor) !== epochOf(all.floor) || seqOf(all.floor) > this.position.seq)) {
-          const same = epochOf(cursor) === epochOf(all.floor);
-          this.#accept({ type: 'skipped', payload: { from: same ? cursor : null, to: all.floor, count: null, by_type: null, reason: 'slow' } });
-        } else if (all.floor && !cursor) this.#start(all.floor);
-        for (const old of all.recent) this.#accept(old);
-        if (all.state) this.#accept(all.state);
-        if (all.cursor) this.position.take({ type: 'position', payload: all });
-        this.#tell({ ...status, shared: true });
+        const mine = this.position.cursor;
+        const same = epochOf(mine) === epochOf(floor);
+        if (floor && !mine) this.position.move(this.#known.floor = floor);
+        else if (floor && (!same || seqOf(floor) > seqOf(mine))) {
+          this.#accept({ type: 'skipped', payload: { from: same ? mine : null, to: floor, count: null, by_type: null, reason: 'slow' } });
+        }
+        for (const old of state ? [...recent, state] : recent) this.#accept(old);
+        if (cursor) this.#accept({ type: 'position', payload: { cursor } });
       }
-      if (frame) this.#accept(frame);
-      else if (status && !to) this.#tell({ ...status, shared: true });
-    }
-
-    #start(cursor) {
-      this.position.move(cursor);
-      this.#floor = cursor;
+      if (status && (!to || to === this.#id)) this.#tell({ ...status, shared: true });
     }
 
     /** @param {Frame} frame */
     #accept(frame) {
-      if (frame.type === 'state') this.#state = frame;
+      const { type, payload } = frame;
+      const known = this.#known;
+      if (type === 'state') known.state = frame;
       else {
-        const p = frame.payload;
-        if (p?.to === null) { // our place was not one of this log
-          this.position = new Position();
-          this.#floor = '';
-        }
+        if (payload?.to === null) this.position = new Position(); // the place was not one of this log
         const fresh = this.position.take(frame);
-        if (fresh === null) return this.#call();
-        if (!fresh) return;
+        if (!fresh) return fresh === null && this.#call();
         const { cursor, seq } = this.position;
-        if (cursor && epochOf(this.#floor) !== epochOf(cursor)) {
-          this.#recent = [];
-          this.#floor = frame.type === 'subscribed' ? cursor : `${epochOf(cursor)}:${p.prev ?? seq - 1}`;
+        if (!cursor || epochOf(known.floor) !== epochOf(cursor)) {
+          known.recent = [];
+          known.floor = !cursor || type === 'subscribed' ? cursor : `${epochOf(cursor)}:${payload.prev ?? seq - 1}`;
         }
-        if (frame.type === 'event' || frame.type === 'skipped') this.#recent.push(frame);
-        if (this.#recent.length > this.options.limit) {
-          const { payload } = this.#recent.shift();
-          this.#floor = payload.cursor ?? payload.to ?? this.#floor;
+        if (/^(event|skipped)$/.test(type) && known.recent.push(frame) > this.options.limit) {
+          const oldest = known.recent.shift().payload;
+          known.floor = oldest.cursor ?? oldest.to;
         }
       }
-      if (this.#link) this.#channel?.postMessage({ frame });
+      if (this.link) this.#channel?.postMessage({ frame });
       this.onFrame(frame);
     }
 
     #tell(status) {
       this.status = status;
-      if (this.#link) this.#channel?.postMessage({ status });
+      if (this.link) this.#channel?.postMessage({ status });
       this.onStatus(status);
     }
   }
 
-  const CSS = `
-    :host { display: block; contain: content; font: 14px/1.4 var(--af-font, system-ui, sans-serif); color: var(--fg);
-      --fg: var(--af-fg, light-dark(#18181b, #ededef)); --muted: var(--af-muted, light-dark(#5f6068, #a0a1ab));
-      --bg: var(--af-bg, light-dark(#fff, #131418)); --line: var(--af-line, light-dark(#e6e6ea, #26272e));
-      --hover: var(--af-hover, light-dark(#f5f5f7, #1b1c22)); --accent: var(--af-accent, light-dark(#3b5bdb, #8da2fb));
-      --task: var(--af-task, light-dark(#2f6fde, #6ea8fe)); --agent: var(--af-agent, light-dark(#14804a, #4ade80));
-      --bid: var(--af-bid, light-dark(#a16207, #facc15)); --auction: var(--af-auction, light-dark(#8b3fd1, #c792ff));
-      --tool: var(--af-tool, light-dark(#0e7490, #4fd1e0)); --system: var(--af-system, light-dark(#6b7280, #9ca3af));
-      --error: var(--af-error, light-dark(#c62a2f, #ff7b7b)); }
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`
+    :host {
+      display: block; contain: content; font: 14px/1.4 var(--af-font, system-ui, sans-serif); color: var(--af-fg);
+      --af-fg: light-dark(#223, #eef); --af-muted: light-dark(#556, #aab); --af-bg: light-dark(#fff, #112);
+      --af-line: light-dark(#dde, #334); --af-hover: light-dark(#f3f3f6, #223); --af-accent: light-dark(#34c, #9af);
+      --af-task: light-dark(#26d, #6af); --af-agent: light-dark(#174, #4d8); --af-bid: light-dark(#950, #fc2);
+      --af-auction: light-dark(#83c, #c9f); --af-tool: light-dark(#178, #4cd); --af-system: light-dark(#667, #99a);
+      --af-error: light-dark(#c22, #f77);
+    }
     :host([hidden]), [hidden] { display: none !important; }
     * { box-sizing: border-box; }
-    section { position: relative; display: flex; flex-direction: column; height: 100%; overflow: hidden; background: var(--bg);
-      border: 1px solid var(--line); border-radius: var(--af-radius, 12px); }
+    .panel { position: relative; display: flex; flex-direction: column; height: 100%; background: var(--af-bg);
+      border: 1px solid var(--af-line); border-radius: var(--af-radius, 12px); overflow: hidden; }
     .auto { color-scheme: light dark; }
-    header { display: flex; align-items: center; gap: 8px; padding: 12px 16px; }
-    h2 { margin: 0; font-size: 12px; font-weight: 650; letter-spacing: .08em; flex: 1; }
-    .status { display: flex; align-items: center; gap: 8px; color: var(--muted); font-size: 12px; white-space: nowrap; }
-    .light { width: 8px; height: 8px; border-radius: 50%; background: var(--system); }
-    [data-state=live] .light { background: light-dark(#e5484d, #ff5c61); animation: pulse 2s infinite; }
-    [data-state=reconnecting] .light, [data-state=connecting] .light { background: light-dark(#d97706, #fbbf24); }
-    [data-state=offline] .light, [data-state=signed-out] .light { background: none; border: 2px solid var(--muted); }
-    @keyframes pulse { 50% { opacity: .35; } }
+    .header { display: flex; align-items: center; gap: 8px; padding: 12px 16px; }
+    .title { flex: 1; margin: 0; font-size: 12px; letter-spacing: .08em; }
+    .word, .tool, .chip, .time, .day { color: var(--af-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
+    .light { width: 8px; height: 8px; border-radius: 50%; border: 2px solid var(--af-muted); }
+    [data-state=live] .light { background: #e44; border: 0; animation: pulse 2s infinite; }
+    @keyframes pulse { 50% { opacity: .4; } }
+    @keyframes new { from { opacity: 0; } }
     button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: start; }
-    :focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; border-radius: 6px; }
-    .tool { padding: 4px 8px; border-radius: 6px; font-size: 12px; color: var(--muted); }
-    .tool:hover { background: var(--hover); color: var(--fg); }
+    :focus-visible { outline: 2px solid var(--af-accent); outline-offset: -2px; border-radius: 6px; }
+    .tool { padding: 4px 8px; }
+    .word::first-letter, .note::first-letter { text-transform: uppercase; }
     .chips { display: flex; gap: 6px; padding: 0 16px 12px; overflow-x: auto; scrollbar-width: none; }
-    .chip { display: flex; gap: 6px; align-items: center; flex: none; padding: 3px 10px; border: 1px solid var(--line); border-radius: 99px;
-      font-size: 12px; color: var(--muted); font-variant-numeric: tabular-nums; }
-    .chip::before { content: ''; width: 6px; height: 6px; border-radius: 50%; background: var(--kind); }
-    .chip:hover, .chip[aria-pressed=true] { background: var(--hover); color: var(--fg); }
-    .chip[aria-pressed=true] { border-color: var(--kind); }
-    .scroll { flex: 1; min-height: 0; max-height: var(--af-max-height, 420px); overflow-y: auto; overscroll-behavior: contain;
-      border-block: 1px solid var(--line); scrollbar-width: thin; }
+    .chip { flex: none; padding: 3px 10px; border: 1px solid var(--af-line); border-radius: 20px; }
+    .chip::before { content: '●'; color: var(--kind); margin-inline-end: 6px; font-size: 9px; }
+    .chip[aria-pressed=true] { border-color: var(--kind); color: var(--af-fg); }
+    .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow-y: auto;
+      border-block: 1px solid var(--af-line); scrollbar-width: thin; }
     .top { height: 1px; margin-bottom: -1px; }
-    ol { list-style: none; margin: 0; padding: 4px 0; }
-    .row { --kind: var(--system); }
-    [data-kind=task] { --kind: var(--task); } [data-kind=agent] { --kind: var(--agent); } [data-kind=bid] { --kind: var(--bid); }
-    [data-kind=auction] { --kind: var(--auction); } [data-kind=tool] { --kind: var(--tool); } [data-kind=system] { --kind: var(--system); }
-    [data-level=error], [data-kind=error] { --kind: var(--error); } [data-level=warning] { --kind: var(--bid); }
-    .line { position: relative; display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; }
-    .line::before { content: ''; position: absolute; inset-block: 4px; inset-inline-start: 0; width: 3px; border-radius: 0 3px 3px 0; background: var(--kind); opacity: .8; }
-    .line:hover, .open > .line { background: var(--hover); }
+    .list, .list ol { list-style: none; margin: 0; padding: 0; }
+    .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
+    .line:hover, .open > .line, .details, .tool:hover { background: var(--af-hover); }
     .icon { flex: none; width: 1.4em; text-align: center; }
-    .text { flex: 1; min-width: 0; overflow-wrap: anywhere; unicode-bidi: isolate; display: -webkit-box; -webkit-box-orient: vertical;
-      -webkit-line-clamp: 2; overflow: hidden; }
-    [data-level=error] .text { color: var(--error); }
-    time { flex: none; color: var(--muted); font-size: 12px; font-variant-numeric: tabular-nums; }
-    .day { padding: 10px 16px 4px; color: var(--muted); font-size: 12px; font-weight: 600; }
-    .gap > .line { color: var(--muted); --kind: transparent; } .gap b { color: var(--accent); font-weight: 500; }
-    .gap > ol { border-inline-start: 2px solid var(--line); margin-inline-start: 24px; }
-    .new { animation: in .25s ease-out; } @keyframes in { from { opacity: 0; } }
-    .pill { position: absolute; inset-inline: 0; z-index: 1; margin: 8px auto 0; width: max-content; padding: 5px 14px; border-radius: 99px;
-      background: var(--accent); color: var(--bg); font-weight: 550; font-size: 12px; box-shadow: 0 4px 16px #0003; }
-    .note { padding: 40px 24px; text-align: center; color: var(--muted); text-wrap: balance; }
-    footer { display: flex; justify-content: center; padding: 10px; }
-    a { color: var(--accent); text-underline-offset: 3px; text-decoration: none; } a:hover { text-decoration: underline; }
-    .details { padding: 4px 16px 14px 43px; font-size: 12.5px; background: var(--hover); overflow-wrap: anywhere; }
-    dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 14px; margin: 0 0 10px; } dt { color: var(--muted); } dd { margin: 0; }
-    .tree { font-family: var(--af-mono, ui-monospace, monospace); font-size: 12px; max-height: 320px; overflow: auto; }
-    .tree details, .tree details + div, .tree div { padding-inline-start: 14px; } summary { cursor: pointer; margin-inline-start: -14px; }
-    .key { color: var(--muted); } .actions { display: flex; gap: 4px; margin: 10px 0 0 -8px; }
-    .quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-    @media (pointer: coarse) { .line { padding-block: 11px; } .chip, .tool { padding-block: 8px; } footer { padding: 14px; } }
-    @media (prefers-reduced-motion: reduce) { *, ::before { animation: none !important; scroll-behavior: auto !important; } }
-    @media (prefers-contrast: more) { :host { --muted: var(--fg); --line: var(--fg); } }
-    @media (forced-colors: active) { .line::before, .chip::before, .light { forced-color-adjust: none; } }
-  `;
-  let sheet;
+    .text { flex: 1; overflow: hidden; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
+    .bad .text { color: var(--af-error); }
+    .day { padding: 10px 16px 4px; }
+    .gap { color: var(--af-muted); }
+    .gap ol { border-inline-start: 2px solid var(--af-line); margin-inline-start: 24px; }
+    .new { animation: new .25s; }
+    .pill { position: absolute; inset-inline: 0; z-index: 1; margin: 8px auto; width: max-content; padding: 5px 14px; border-radius: 20px;
+      background: var(--af-accent); color: var(--af-bg); font-size: 12px; }
+    .note { padding: 40px 24px; text-align: center; color: var(--af-muted); }
+    .footer { padding: 10px; text-align: center; }
+    a, b { color: var(--af-accent); font-weight: inherit; text-decoration: none; }
+    .details { padding: 4px 16px 14px 48px; font-size: 12.5px; overflow-wrap: anywhere; }
+    dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 14px; margin: 0 0 10px; }
+    dt, .key { color: var(--af-muted); }
+    dd { margin: 0; }
+    .tree { font-family: ui-monospace, monospace; max-height: 320px; overflow: auto; }
+    .tree * > div, .tree * > details { padding-inline-start: 16px; }
+    .quiet { position: absolute; clip-path: inset(50%); }
+    @media (pointer: coarse) { .line { padding-block: 11px; } .chip, .tool { padding-block: 8px; } }
+    @media (prefers-reduced-motion) { * { animation: none !important; } }
+    @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
+  `);
 
-  const clock = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  const clock = new Intl.DateTimeFormat([], { timeStyle: 'medium', hourCycle: 'h23' });
   const exact = new Intl.DateTimeFormat([], { dateStyle: 'full', timeStyle: 'long' });
-  const number = new Intl.NumberFormat();
   const kindOf = (type) => type.split('.', 1)[0];
-  const levelOf = (type) => (/^error\.|\.(error|failed)$/.test(type) ? 'error' : /\.warning$/.test(type) ? 'warning' : null);
-  const dayOf = (date) => {
-    const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(date).setHours(0, 0, 0, 0)) / 864e5);
-    if (days === 0 || days === 1) return days ? 'Yesterday' : 'Today';
-    return date.toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long', year: days > 300 ? 'numeric' : undefined });
+  const paint = (element, kind) => {
+    element.style.setProperty('--kind', `var(--af-${kind}, var(--af-system))`);
+    return element;
   };
+  const dayOf = (timestamp) => new Date(timestamp).toLocaleDateString([], { dateStyle: 'full' });
   const ago = (date) => {
     const s = (Date.now() - date) / 1000;
-    return s < 5 ? 'now' : s < 60 ? `${s | 0}s` : s < 3600 ? `${(s / 60) | 0}m` : s < 86_400 ? `${(s / 3600) | 0}h` : `${(s / 86_400) | 0}d`;
+    const [unit, size] = [['d', 86_400], ['h', 3600], ['m', 60], ['s', 1]].find(([, size]) => s >= size * 1.5) ?? ['s', 1];
+    return s < 5 ? 'now' : Math.floor(s / size) + unit;
   };
 
   /** A JSON value as a tree that is built as it is opened. */
-  const tree = (key, value, open = false) => {
+  const tree = (key, value, open) => {
     const name = h('span', { class: 'key' }, `${key}: `);
-    if (value === null || typeof value !== 'object') return h('div', { dir: 'auto' }, name, JSON.stringify(value));
-    const entries = Object.entries(value);
-    const branch = h('details', { open, ontoggle: fill }, h('summary', {}, name, Array.isArray(value) ? `[${entries.length}]` : `{${entries.length}}`));
-    function fill() {
-      if (!branch.open || branch.children.length > 1) return;
-      branch.append(...entries.slice(0, 200).map(([k, v]) => tree(k, v)));
-      if (entries.length > 200) branch.append(h('div', {}, `… ${entries.length - 200} more: copy as JSON`));
-    }
-    if (open) fill();
+    if (!value || typeof value !== 'object') return h('div', { dir: 'auto' }, name, JSON.stringify(value));
+    const branch = h('details', {
+      open, ontoggle: () => branch.children[1] || branch.append(...Object.entries(value).slice(0, 500).map(([k, v]) => tree(k, v))),
+    }, h('summary', {}, name, Array.isArray(value) ? `[${value.length}]` : '{…}'));
     return branch;
   };
 
-  const copy = (text) => ({ target }) => {
-    const word = target.textContent;
-    (navigator.clipboard?.writeText(text) ?? Promise.reject()).then(() => {
-      target.textContent = 'Copied';
-      setTimeout(() => (target.textContent = word), 1_500);
-    }).catch(() => prompt('Copy this:', text));
-  };
+  const button = (name, onclick, more) => h('button', { class: 'tool', type: 'button', onclick, ...more }, name);
+  const copy = (name, text) => button(name, async ({ target }) => {
+    await navigator.clipboard.writeText(text).catch(() => prompt(name, text));
+    target.textContent = 'Copied';
+  });
 
-  /** All that there is to say of an event. @param {FeedEvent} event @param {URL} api */
+  /** All that there is to say of an event. @param {FeedEvent} event @param {URL} api  the server's root */
   const detailsOf = (event, api) => {
-    const link = (query) => String(new URL(`swarm/events?${new URLSearchParams(query)}`, api));
-    const fact = (name, value, query) => (value ? [h('dt', {}, name), h('dd', { dir: 'auto' }, query ? h('a', { href: link(query) }, value) : value)] : []);
-    return h('div', { class: 'details', part: 'details' },
-      h('dl', {}, ...fact('Type', event.event_type, { type: event.event_type }), ...fact('Source', event.source, { source: event.source }),
-        ...fact('Task', event.task_id, { task_id: event.task_id }), ...fact('Agent', event.agent_id, { agent_id: event.agent_id }),
-        ...fact('Time', `${exact.format(new Date(event.timestamp))} · ${event.timestamp}`), ...fact('Id', `${event.id} · seq ${event.seq}`)),
+    const link = (query) => address({ api }, 'swarm/events', query).href;
+    const { id, seq, timestamp } = event;
+    const facts = ['event_type', 'source', 'task_id', 'agent_id'].filter((name) => event[name])
+      .map((name) => [name, h('a', { href: link({ [name.replace('event_', '')]: event[name] }) }, event[name])]);
+    return h('div', { class: 'details' },
+      h('dl', {}, ...[...facts, ['time', `${exact.format(new Date(timestamp))} · ${timestamp}`], ['id', `${id} · seq ${seq}`]]
+        .flatMap(([name, value]) => [h('dt', {}, name.replace('_', ' ')), h('dd', { dir: 'auto' }, value)])),
       h('div', { class: 'tree' }, tree('data', event.data, true)),
-      h('div', { class: 'actions' },
-        h('button', { class: 'tool', type: 'button', onclick: copy(JSON.stringify(event, null, 2)) }, 'Copy JSON'),
-        h('button', { class: 'tool', type: 'button', onclick: copy(link({ event: event.id })) }, 'Copy link')));
+      copy('Copy JSON', JSON.stringify(event, null, 2)), copy('Copy link', link({ event: id })));
   };
 
   /**
-   * The list. Fires `event` (detail: FeedEvent), `skipped` (Skipped), `status` (Status) and, with the attribute `state`,
-   * `state` (the swarm now).
+   * The list. Fires `event` (`detail` is a FeedEvent), `skipped` (Skipped), `status` (Status), and `state` where the
+   * attribute `state` asks for it.
    */
   class ActivityFeed extends HTMLElement {
-    static observedAttributes = ['src', 'types', 'sources', 'task-ids', 'agent-ids', 'limit'];
+    static observedAttributes = ['types', 'sources', 'task-ids', 'agent-ids', 'src', 'limit'];
     static detailsOf = detailsOf;
 
     #source = /** @type {?Source} */ (null);
-    #pending = /** @type {{frame: Frame}[]} */ ([]); // what the list does not show yet; at most `limit`
-    #fresh = 0; // how many that are, with those that fell out of `pending`
-    #counts = new Map();
+    #options = null;
+    #token = '';
+    #pending = /** @type {Frame[]} */ ([]); // not in the list yet; at most `limit`
+    #fresh = 0; // how many came since
+    #shows = new WeakMap(); // li → FeedEvent or Skipped
+    #counts = new Map(); // kind → its count and chip
     #kinds = new Set(); // the chips that are pressed
     #paused = false;
-    #over = 0; // until when the pointer holds the list, ms since 1970
+    #hover = 0; // until when the pointer holds the list
     #away = false; // the top of the list is out of sight
-    #due = 0;
-    #said = 0;
-    #tick = 0;
-    #token = /** @type {string | (() => string | Promise<string>)} */ ('');
-    #options = /** @type {?Options} */ (null);
-    #abort = new AbortController();
-    #rows = new WeakMap(); // li → FeedEvent or Skipped
+    #frameDue = 0;
+    #said = 0; // when a screen reader was told
+    #gone = null; // ends the listeners
 
     constructor() {
       super();
-      const root = this.attachShadow({ mode: 'open' });
-      sheet ??= Object.assign(new CSSStyleSheet(), { v: 0 });
-      if (!sheet.cssRules.length) sheet.replaceSync(CSS);
-      root.adoptedStyleSheets = [sheet];
       const $ = this.$ = {
-        light: h('span', { class: 'light', part: 'light' }),
-        word: h('span', { part: 'status' }),
-        pause: h('button', { class: 'tool', part: 'pause', type: 'button', 'aria-pressed': 'false', onclick: () => (this.#paused ? this.resume() : this.pause()) }, 'Pause'),
-        chips: h('div', { class: 'chips', part: 'filters', role: 'group', 'aria-label': 'Show only', hidden: true }),
-        pill: h('button', { class: 'pill', part: 'new', type: 'button', hidden: true, onclick: () => this.#release() }),
+        pause: button('Pause', () => this.pause(!this.#paused)),
+        word: h('span', { class: 'word' }),
+        chips: h('div', { class: 'chips', role: 'group', 'aria-label': 'Show only' }),
+        pill: button('', () => this.#release(), { class: 'pill', hidden: true }),
         top: h('div', { class: 'top' }),
-        list: h('ol', { part: 'list', 'aria-label': 'Events, newest first' }),
-        note: h('div', { class: 'note', part: 'note' }, 'Connecting…'),
-        all: h('a', { part: 'all' }, 'Show All Events'),
+        list: h('ol', { class: 'list', 'aria-label': 'Events, newest first', onclick: (click) => this.#click(click), onkeydown: (key) => this.#key(key) }),
+        note: h('div', { class: 'note' }),
+        all: h('a', { class: 'all' }, 'Show All Events'),
         quiet: h('div', { class: 'quiet', 'aria-live': 'polite' }),
       };
-      $.scroll = h('div', { class: 'scroll', part: 'scroll' }, $.top, $.list, $.note);
-      $.panel = h('section', { part: 'panel', 'aria-label': 'Live activity' },
-        h('header', { part: 'header' }, h('h2', { part: 'title' }, 'LIVE ACTIVITY'), $.pause, h('span', { class: 'status' }, $.word, $.light)),
-        $.chips, h('div', {}, $.pill), $.scroll, h('footer', { part: 'footer' }, $.all), $.quiet);
+      const check = () => this.#schedule();
+      // A pointer that rests does not hold the list for ever: a wall has one, too.
+      const hover = ({ type, pointerType }) => {
+        this.#hover = type === 'pointermove' && pointerType === 'mouse' ? Date.now() + 30_000 : 0;
+        check();
+      };
+      $.scroll = h('div', { class: 'scroll', onpointermove: hover, onpointerleave: hover, onfocusout: check }, $.top, $.list, $.note);
+      $.panel = h('section', { class: 'panel', 'aria-label': 'Live activity' },
+        h('div', { class: 'header' }, h('h2', { class: 'title' }, 'LIVE ACTIVITY'), $.pause, $.word, h('span', { class: 'light' })),
+        $.chips, h('div', {}, $.pill), $.scroll, h('div', { class: 'footer' }, $.all), $.quiet);
+      const root = this.attachShadow({ mode: 'open' });
+      root.adoptedStyleSheets = [sheet];
       root.append($.panel);
-      $.list.addEventListener('click', (click) => this.#click(click));
-      $.list.addEventListener('keydown', (key) => this.#key(key));
-      // A pointer that rests on the list does not hold it for ever: a wall has one, too.
-      $.scroll.addEventListener('pointermove', ({ pointerType }) => (this.#over = pointerType === 'mouse' ? Date.now() + 30_000 : 0));
-      $.scroll.addEventListener('pointerleave', () => ((this.#over = 0), this.#schedule()));
-      $.scroll.addEventListener('focusout', () => this.#schedule());
-      this.#watch = new IntersectionObserver(([{ isIntersecting }]) => ((this.#away = !isIntersecting), this.#schedule()));
+      new IntersectionObserver(([{ isIntersecting }]) => {
+        this.#away = !isIntersecting;
+        check();
+      }).observe($.top);
     }
-    #watch;
 
-    /** A token for pages of another origin: a string, or a function that gives a fresh one. Without it the cookie counts. */
-    get token() { return this.#token; }
+    /** For pages of another origin; a function gives a fresh one. @param {string | (() => Promise<string>)} token */
     set token(token) {
       const first = !this.#token;
       this.#token = token;
-      if (!this.#source) return;
-      if (first || /signed-out|refused/.test(this.#source.status.state)) this.connect();
-      else this.#source.refresh();
+      if (first || /signed|refused/.test(this.status?.state)) this.connect();
+      else this.#source?.link?.refresh();
     }
 
-    get limit() { return Math.min(Math.max(Number(this.getAttribute('limit')) || 50, 1), 500); }
-    get paused() { return this.#paused; }
-    get status() { return this.#source?.status; }
+    get status() {
+      return this.#source?.status;
+    }
 
     connectedCallback() {
       this.$.panel.classList.toggle('auto', getComputedStyle(this).colorScheme === 'normal');
-      this.#watch.observe(this.$.top);
-      this.#tick = setInterval(() => this.#second(), 1_000);
-      const { signal } = (this.#abort = new AbortController());
-      const wake = () => !document.hidden && (this.#source?.nudge(), this.#schedule());
+      const { signal } = (this.#gone = new AbortController());
+      const wake = () => document.hidden || this.#source.nudge();
       addEventListener('online', wake, { signal });
       document.addEventListener('visibilitychange', wake, { signal });
       addEventListener('pageshow', ({ persisted }) => (persisted ? this.#start() : wake()), { signal });
-      addEventListener('pagehide', () => this.#source?.stop(), { signal });
+      addEventListener('pagehide', () => this.#source.stop(), { signal });
+      const tick = setInterval(() => this.#second(), 1_000);
+      signal.onabort = () => clearInterval(tick);
       this.#start();
     }
 
     disconnectedCallback() {
-      this.#source?.stop();
-      this.#abort.abort();
-      this.#watch.disconnect();
-      clearInterval(this.#tick);
+      this.#source.stop();
+      this.#gone.abort();
     }
 
     attributeChangedCallback() {
-      if (this.#options) this.connect();
+      if (this.#source) this.connect();
     }
 
     /** Begin anew, with an empty list. */
@@ -704,115 +594,86 @@
       if (this.isConnected) this.#start();
     }
 
-    pause() {
-      this.#paused = true;
-      this.$.pause.textContent = 'Resume';
-      this.$.pause.setAttribute('aria-pressed', 'true');
+    pause(paused = true) {
+      this.#paused = paused;
+      this.$.pause.textContent = paused ? 'Resume' : 'Pause';
+      if (!paused) this.#release();
     }
 
     resume() {
-      this.#paused = false;
-      this.$.pause.textContent = 'Pause';
-      this.$.pause.setAttribute('aria-pressed', 'false');
-      this.#release();
+      this.pause(false);
     }
 
     #start() {
-      const ws = new URL(this.getAttribute('src') ?? 'ws', this.hasAttribute('src') ? document.baseURI : ROOT);
+      const src = this.getAttribute('src');
+      const ws = new URL(src ?? 'ws', src ? document.baseURI : ROOT);
       const api = new URL(ws.pathname.replace(/(ws|swarm\/live)$/, ''), ws.href.replace(/^ws/, 'http'));
       ws.protocol = ws.protocol.replace('http', 'ws');
       const filters = {};
-      for (const name of ['types', 'sources', 'task-ids', 'agent-ids']) {
+      for (const name of ActivityFeed.observedAttributes.slice(0, 4)) {
         const values = (this.getAttribute(name) ?? '').split(',').map((value) => value.trim()).filter(Boolean);
         if (values.length) filters[name.replace('-', '_')] = values;
       }
-      const token = async () => (typeof this.#token === 'function' ? this.#token() : this.#token);
-      this.#options = { ws, api, filters, limit: this.limit, state: this.hasAttribute('state'), token };
-      this.$.all.href = String(new URL(`swarm/events?${this.#query()}`, api));
-      const name = ['activity-feed', ws, JSON.stringify(filters), this.limit, this.#options.state, this.#subject()].join(' ');
+      const limit = Math.min(Math.max(Number(this.getAttribute('limit')) || 50, 1), 500);
+      const state = this.hasAttribute('state');
+      this.#options = { ws, api, filters, limit, state, token: async () => (typeof this.#token === 'function' ? this.#token() : this.#token) };
+      this.$.all.href = address(this.#options, 'swarm/events', {}).href;
+      // The hint at the token keeps two users of one browser apart.
+      const hint = [...String(this.#token)].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) | 0, 0);
       const before = this.#source;
-      this.#source = new Source(this.#options, name, (frame) => this.#frame(frame), (status) => this.#status(status));
+      this.#source = new Source(this.#options, JSON.stringify([ws, filters, limit, state, hint]), (frame) => this.#frame(frame), (status) => this.#status(status));
       if (before) this.#source.position = before.position;
       this.#source.start();
-    }
-
-    /** Whose feed it is, so that tabs share with their like only. */
-    #subject() {
-      if (typeof this.#token === 'function') return 'function';
-      try {
-        const { sub, scope, types } = JSON.parse(atob(this.#token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
-        return JSON.stringify([sub, scope, types]);
-      } catch {
-        return this.#token && 'opaque';
-      }
-    }
-
-    #query(more = {}) {
-      const query = new URLSearchParams(more);
-      for (const [name, values] of Object.entries(this.#options.filters)) values.forEach((value) => query.append(name.replace(/s$/, ''), value));
-      return query;
     }
 
     #fire(name, detail) {
       this.dispatchEvent(new CustomEvent(name, { detail }));
     }
 
+    /** @param {Status} status */
     #status(status) {
-      this.setAttribute('status', status.state);
-      this.setAttribute('transport', status.transport);
-      this.$.panel.dataset.state = status.state;
-      this.$.word.textContent = [WORDS[status.state], WORDS[status.transport]].filter(Boolean).join(' · ');
-      this.$.word.title = status.shared ? 'One connection for all tabs' : '';
+      const { state, transport } = status;
+      this.setAttribute('status', state);
+      this.setAttribute('transport', transport);
+      this.$.panel.dataset.state = state;
+      this.$.word.textContent = state.replace('-', ' ') + (transport && ` · ${transport}`);
       this.#note();
       this.#fire('status', status);
     }
 
     #note() {
-      const { state, message } = this.#source?.status ?? {};
-      const empty = !this.$.list.querySelector('li:not([hidden])');
-      this.$.note.hidden = !empty && !/signed-out|refused/.test(state);
-      this.$.note.textContent = {
-        live: this.$.list.firstChild ? 'None of these kinds among the newest.' : 'Nothing has happened yet. Events show here as they come.',
-        'signed-out': 'Signed out. Sign in again to go on.',
-        refused: message || 'The server refused this feed: the token does not allow it.',
-        offline: 'Offline. It goes on by itself when the network is back.',
-        reconnecting: 'The server is not reached. Trying again…',
-      }[state] ?? 'Connecting…';
+      const { state, message } = this.status ?? {};
+      this.$.note.hidden = !!this.$.list.querySelector('li:not([hidden])');
+      this.$.note.textContent = message || {
+        live: this.#kinds.size ? 'None of these among the newest.' : 'Nothing has happened yet.',
+      }[state] || `${state}…`;
     }
 
     /** @param {Frame} frame */
-    #frame(frame) {
-      const { type, payload } = frame;
-      if (type === 'state') return this.#fire('state', payload);
-      if (type !== 'event' && type !== 'skipped') return;
+    #frame({ type, payload }) {
       this.#fire(type, payload);
-      if (type === 'event') this.#count(kindOf(payload.event_type), 1);
-      else for (const [name, count] of Object.entries(payload.by_type ?? {})) this.#count(kindOf(name), count);
-      const last = this.#pending.at(-1)?.frame;
-      if (type === 'skipped' && last?.type === type && last.payload.to === payload.from && payload.from) {
-        this.#pending.at(-1).frame = { type, payload: merged(last.payload, payload) };
-      } else this.#pending.push({ frame });
-      if (this.#pending.length > this.limit) this.#pending.shift();
-      this.#fresh += type === 'event' ? 1 : payload.count ?? 0;
+      if (type !== 'event' && type !== 'skipped') return;
+      const counts = type === 'event' ? { [payload.event_type]: 1 } : payload.by_type ?? {};
+      for (const [name, count] of Object.entries(counts)) this.#count(kindOf(name), count);
+      this.#fresh += payload.count ?? 1;
+      if (this.#pending.push({ type, payload }) > this.#options.limit) this.#pending.shift();
       this.#schedule();
     }
 
     #count(kind, count) {
-      if (!this.#counts.has(kind)) {
-        if (this.#counts.size === 16) return; // whoever makes up kinds does not fill the page
-        const button = h('button', {
-          class: 'chip', part: 'filter', type: 'button', 'data-kind': kind, 'aria-pressed': 'false', onclick: () => this.#choose(kind),
-        }, `${kind} `, h('span'));
-        this.#counts.set(kind, { count: 0, button });
-        this.$.chips.append(button);
-        this.$.chips.hidden = this.#counts.size < 2;
+      let entry = this.#counts.get(kind);
+      if (!entry) {
+        if (this.#counts.size > 15) return; // made-up kinds do not fill the page
+        const chip = paint(button(kind, () => this.#choose(kind), { class: 'chip', 'aria-pressed': 'false' }), kind);
+        this.#counts.set(kind, (entry = { count: 0, chip }));
+        this.$.chips.append(chip);
       }
-      this.#counts.get(kind).count += count;
+      entry.count += count;
     }
 
     #choose(kind) {
       if (!this.#kinds.delete(kind)) this.#kinds.add(kind);
-      for (const [name, { button }] of this.#counts) button.setAttribute('aria-pressed', this.#kinds.has(name));
+      for (const [name, { chip }] of this.#counts) chip.setAttribute('aria-pressed', this.#kinds.has(name));
       for (const row of this.$.list.querySelectorAll('.row[data-kind]')) row.hidden = this.#hides(row.dataset.kind);
       this.#note();
     }
@@ -821,18 +682,14 @@
       return this.#kinds.size > 0 && !this.#kinds.has(kind);
     }
 
-    get #held() {
-      return this.#paused || this.#away || this.#over > Date.now() || !!this.$.list.querySelector(':focus-visible, .open');
-    }
-
     #schedule() {
-      this.#due ||= requestAnimationFrame(() => {
-        this.#due = 0;
-        if (!this.#pending.length) return;
-        const held = this.#held && this.$.list.firstChild;
+      this.#frameDue ||= requestAnimationFrame(() => {
+        this.#frameDue = 0;
+        const { list, pill } = this.$;
+        const held = list.firstChild && (this.#paused || this.#away || this.#hover > Date.now() || list.querySelector(':focus-visible, .open'));
         if (!held) this.#flush();
-        this.$.pill.hidden = !held;
-        if (held) this.$.pill.textContent = `${number.format(this.#fresh)} new event${this.#fresh === 1 ? '' : 's'}`;
+        pill.hidden = !this.#fresh;
+        pill.textContent = `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`;
       });
     }
 
@@ -843,106 +700,99 @@
       this.$.pill.hidden = true;
     }
 
-    /** Show what has come, newest first, and let go of what is beyond the limit: once a frame, whatever the rate. */
+    /** Show what has come, and let go of what is beyond the limit: once a frame, whatever the rate. */
     #flush() {
-      const { list } = this.$;
+      if (!this.#fresh) return;
+      const { list, quiet } = this.$;
       const rows = document.createDocumentFragment();
-      let next = list.firstElementChild;
-      if (next?.matches('.day')) next.remove();
-      next = list.firstElementChild;
-      let day = next && this.#day(next);
-      for (const { frame } of this.#pending) {
-        const row = frame.type === 'event' ? this.#row(frame.payload) : this.#gap(frame.payload);
-        const its = this.#day(row) ?? day;
-        if (day && its !== day) rows.prepend(h('li', { class: 'day', part: 'day' }, day));
-        if (its) day = its;
+      if (list.firstChild?.matches('.day')) list.firstChild.remove();
+      let day = this.#day(list.firstChild);
+      for (const { type, payload } of this.#pending) {
+        const row = type === 'event' ? this.#row(payload) : this.#gap(payload);
+        const next = this.#day(row) ?? day;
+        if (day && next !== day) rows.prepend(h('li', { class: 'day' }, day));
+        day = next;
         rows.prepend(row);
       }
-      if (day && day !== 'Today') rows.prepend(h('li', { class: 'day', part: 'day' }, day));
-      const all = this.#pending.length;
-      this.#announce(this.#pending.at(-1)?.frame);
+      if (day && day !== dayOf(Date.now())) rows.prepend(h('li', { class: 'day' }, day));
+      list.prepend(rows);
+      while (list.childElementCount > this.#options.limit) list.lastChild.remove();
+      list.querySelector('.line').tabIndex = 0;
+      for (const [kind, { count, chip }] of this.#counts) chip.textContent = `${kind} ${count.toLocaleString()}`;
+      if (Date.now() - this.#said > 5_000) {
+        this.#said = Date.now();
+        quiet.textContent = (this.#fresh > 1 ? `${this.#fresh} new events. ` : '') + (this.#pending.at(-1).payload.display?.text ?? '');
+      }
       this.#pending = [];
       this.#fresh = 0;
-      list.prepend(rows);
-      for (let over = list.childElementCount - this.limit; over > 0; over--) list.lastElementChild.remove();
-      if (all) list.querySelector('.line')?.setAttribute('tabindex', '0');
-      for (const { count, button } of this.#counts.values()) button.lastChild.textContent = number.format(count);
       this.#note();
     }
 
     #day(row) {
-      const { timestamp } = this.#rows.get(row) ?? {};
-      return timestamp && dayOf(new Date(timestamp));
+      const { timestamp } = this.#shows.get(row) ?? {};
+      return timestamp && dayOf(timestamp);
+    }
+
+    #item(shows, more, icon, ...children) {
+      const row = h('li', more, h('button', { class: 'line', type: 'button', tabindex: '-1', 'aria-expanded': 'false' },
+        h('span', { class: 'icon', 'aria-hidden': 'true' }, icon), ...children));
+      this.#shows.set(row, shows);
+      return row;
     }
 
     /** @param {FeedEvent} event */
     #row(event) {
       const { event_type: type, display, timestamp } = event;
-      const at = new Date(timestamp);
-      const row = h('li', { class: 'row new', part: `row kind-${kindOf(type)}`, 'data-kind': kindOf(type), 'data-level': levelOf(type), hidden: this.#hides(kindOf(type)) },
-        h('button', { class: 'line', type: 'button', tabindex: '-1', 'aria-expanded': 'false', title: display.text },
-          h('span', { class: 'icon', part: 'icon', 'aria-hidden': 'true' }, display.icon),
-          h('span', { class: 'text', part: 'text', dir: 'auto' }, display.text),
-          h('time', { part: 'time', datetime: timestamp, title: exact.format(at) }, this.#time(at))));
-      this.#rows.set(row, event);
-      return row;
+      const kind = kindOf(type);
+      const bad = /error|failed/.test(type);
+      return paint(this.#item(event, { class: `row new${bad ? ' bad' : ''}`, 'data-kind': kind, hidden: this.#hides(kind) }, display.icon,
+        h('span', { class: 'text', dir: 'auto' }, display.text),
+        h('time', { class: 'time', datetime: timestamp, title: exact.format(new Date(timestamp)) }, this.#time(timestamp))), bad ? 'error' : kind);
     }
 
     /** @param {Skipped} skipped */
     #gap(skipped) {
       const { count, reason, from, to } = skipped;
-      const what = count == null ? (reason === 'pruned' ? 'Older events are no longer kept' : 'Some events were left out') : `${number.format(count)} more`;
-      const row = h('li', { class: 'row gap', part: 'skipped' },
-        h('button', { class: 'line', type: 'button', tabindex: '-1', 'aria-expanded': 'false', disabled: !from || !to || reason === 'pruned' },
-          h('span', { class: 'icon', 'aria-hidden': 'true' }, '⋯'),
-          h('span', { class: 'text' }, what, ...(from && to && reason !== 'pruned' ? [' · ', h('b', {}, 'show')] : []))));
-      this.#rows.set(row, skipped);
+      const opens = from && to && reason !== 'pruned';
+      const what = opens ? `${count?.toLocaleString() ?? ''} more` : 'Older events are no longer kept';
+      const row = this.#item(skipped, { class: 'row gap' }, '⋯', h('span', { class: 'text' }, what, ...(opens ? [' · ', h('b', {}, 'show')] : [])));
+      row.firstChild.disabled = !opens;
       return row;
     }
 
-    #time(at) {
-      return this.getAttribute('time') === 'clock' ? clock.format(at) : ago(at);
+    #time(timestamp) {
+      const date = new Date(timestamp);
+      return this.getAttribute('time') === 'clock' ? clock.format(date) : ago(date);
     }
 
     #second() {
       if (document.hidden) return;
-      if (this.#pending.length) this.#schedule();
-      if (this.getAttribute('time') === 'clock') return;
+      this.#schedule();
       for (const time of this.$.list.querySelectorAll('time')) {
-        const text = ago(new Date(time.dateTime));
+        const text = this.#time(time.dateTime);
         if (time.textContent !== text) time.textContent = text;
       }
     }
 
-    /** Tell a screen reader, but never faster than it can speak. */
-    #announce(frame) {
-      if (!frame || Date.now() - this.#said < 5_000) return;
-      this.#said = Date.now();
-      this.$.quiet.textContent = this.#fresh > 1 ? `${this.#fresh} new events. ${frame.payload.display?.text ?? ''}` : frame.payload.display?.text ?? '';
-    }
-
     #click({ target }) {
       const line = target.closest('.line');
-      const row = line?.parentElement;
-      if (!row) return;
-      for (const other of this.$.list.querySelectorAll('[tabindex="0"].line')) other.tabIndex = -1;
-      line.tabIndex = 0;
+      if (!line) return;
+      const row = line.parentElement;
       const open = row.classList.toggle('open');
       line.setAttribute('aria-expanded', open);
-      const of = this.#rows.get(row);
-      if (!open) row.lastElementChild.remove();
-      else if (of.event_type) row.append(detailsOf(of, this.#options.api));
-      else this.#fill(row, of);
+      const shows = this.#shows.get(row);
+      if (!open) row.lastChild.remove();
+      else if (shows.display) row.append(detailsOf(shows, this.#options.api));
+      else this.#fill(row, shows);
       this.#schedule();
     }
 
     #key(key) {
       const lines = [...this.$.list.querySelectorAll('.row:not([hidden]) > .line:enabled')];
       const at = lines.indexOf(key.target);
-      const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: lines.length - 1 }[key.key];
-      if (at < 0 || to === undefined) return;
+      const line = lines[{ ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: lines.length - 1 }[key.key]];
+      if (at < 0 || !line) return;
       key.preventDefault();
-      const line = lines[Math.min(Math.max(to, 0), lines.length - 1)];
       key.target.tabIndex = -1;
       line.tabIndex = 0;
       line.focus();
@@ -950,30 +800,20 @@
 
     /** Show the events that a `skipped` left out, below its line. */
     async #fill(row, { from, to }) {
-      const below = h('ol', {}, h('li', { class: 'day' }, 'Loading…'));
+      const say = (...what) => h('li', { class: 'day' }, ...what);
+      const below = h('ol', {}, say('Loading…'));
       row.append(below);
-      const { api, token } = this.#options;
       try {
-        const bearer = await token();
-        const response = await fetch(new URL(`api/events?${this.#query({ since: from, until: to, order: 'desc', limit: 100 })}`, api),
-          { headers: bearer ? { authorization: `Bearer ${bearer}` } : {} });
-        if (!response.ok) throw response;
-        const { events, more } = await response.json();
+        const range = { since: from, until: to };
+        const answer = await get(this.#options, 'api/events', { ...range, order: 'desc', limit: 100 });
+        const { events, more } = await answer.json();
         below.replaceChildren(...events.map((event) => this.#row(event)));
-        if (more) below.append(h('li', { class: 'day' }, h('a', { href: String(new URL(`swarm/events?${this.#query({ since: from, until: to })}`, api)) }, 'All of them in the log')));
-        if (!events.length) below.append(h('li', { class: 'day' }, 'They are no longer kept.'));
+        if (more) below.append(say(h('a', { href: address(this.#options, 'swarm/events', range).href }, 'All of them')));
       } catch {
-        below.replaceChildren(h('li', { class: 'day' }, 'They could not be read. Close and open the line to try again.'));
+        below.replaceChildren(say('They could not be read. Try again.'));
       }
     }
   }
-
-  /** Two reports, the second right after the first, as one. */
-  const merged = (a, b) => {
-    const by_type = { ...a.by_type };
-    for (const [type, count] of Object.entries(b.by_type ?? {})) by_type[type] = (by_type[type] ?? 0) + count;
-    return { ...b, prev: a.prev, from: a.from, count: a.count == null || b.count == null ? null : a.count + b.count, by_type };
-  };
 
   customElements.define('activity-feed', ActivityFeed);
 })();
