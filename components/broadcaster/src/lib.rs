@@ -18,8 +18,8 @@ use activity_policy::lanes::Lanes;
 use activity_policy::{filter, format, protocol, query};
 
 use bindings::exports::activity::broadcast::broadcaster::{
-    ClientMessage, Guest, HistoryQuery, Item, LaneId, LaneKey, MonotonicMs, Output, ProtocolError, Seq, Settings, Shown,
-    Skipped, Subscription,
+    ClientMessage, Guest, HistoryQuery, Item, LaneId, LaneKey, MonotonicMs, Output, ProtocolError, Seq, Settings,
+    Shown, Skipped, Subscription,
 };
 use translate::{from, into};
 
