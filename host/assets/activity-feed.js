@@ -395,8 +395,8 @@
   sheet.replaceSync(`
     :host {
       display: block; contain: content; font: 14px/1.4 var(--af-font, system-ui, sans-serif); color: var(--af-fg);
-      --af-fg: light-dark(#223, #eef); --af-muted: light-dark(#556, #aab); --af-bg: light-dark(#fff, #112);
-      --af-line: light-dark(#dde, #334); --af-hover: light-dark(#f3f3f6, #223); --af-accent: light-dark(#34c, #9af);
+      --af-fg: light-dark(#222, #eee); --af-muted: light-dark(#666, #aaa); --af-bg: light-dark(#fff, #111);
+      --af-line: light-dark(#ddd, #333); --af-hover: light-dark(#f4f4f4, #222); --af-accent: light-dark(#34c, #9af);
       --af-task: light-dark(#26d, #6af); --af-agent: light-dark(#174, #4d8); --af-bid: light-dark(#950, #fc2);
       --af-auction: light-dark(#83c, #c9f); --af-tool: light-dark(#178, #4cd); --af-system: light-dark(#667, #99a);
       --af-error: light-dark(#c22, #f77);

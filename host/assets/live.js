@@ -247,6 +247,7 @@ function showLink(status) {
 
 // --------------------------------------------------------------------------------------------------------------- start
 
+const wantsSwarm = location.hash === '#swarm';
 for (const button of document.querySelectorAll('[data-show]')) {
   button.addEventListener('click', () => {
     document.body.dataset.view = button.dataset.show;
@@ -255,6 +256,7 @@ for (const button of document.querySelectorAll('[data-show]')) {
     for (const other of document.querySelectorAll('[data-show]')) other.setAttribute('aria-pressed', String(other === button));
   });
 }
+if (wantsSwarm) document.querySelector('[data-show=swarm]').click();
 byId('agents-more').addEventListener('click', () => ((allAgents = !allAgents), showState()));
 new ResizeObserver(drawChart).observe(byId('chart'));
 byId('chart').addEventListener('pointermove', pointAt);
