@@ -1,5 +1,6 @@
 //! Imports a part of WASI that no rules are given, as a toolchain's runtime may, and calls it on `online`.
 
+#![cfg(target_family = "wasm")]
 #![expect(missing_docs, reason = "generated")]
 
 use hostile_guests::{Draft, Event, Guest, Presentation};
