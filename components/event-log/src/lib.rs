@@ -1,7 +1,6 @@
 //! The event-log component: glue between `activity:log/event-log` and the policy. It translates and delegates; its one
 //! act of its own is the single call of the store with all that was accepted.
 
-#[expect(clippy::all, clippy::pedantic, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit/types", "../../wit/store", "../../wit/log"],

@@ -82,7 +82,10 @@ mod tests {
         }
         assert_eq!(fields.text(&["i"]).as_deref(), Some("red\""));
         assert_eq!(fields.text(&["c", "missing", "j"]).as_deref(), Some("x"));
-        assert_eq!(fields.number(&["a", "b"]).map(|(text, value)| (text.into_owned(), value)), Some(("2.50".to_owned(), 2.5)));
+        assert_eq!(
+            fields.number(&["a", "b"]).map(|(text, value)| (text.into_owned(), value)),
+            Some(("2.50".to_owned(), 2.5))
+        );
         assert!(Fields::read("not json").text(&["a"]).is_none());
     }
 }

@@ -194,7 +194,8 @@ impl Tasks {
         let Some((amount, value)) = fields.number(&["amount", "bid_sats"]) else { return };
         let best = auction.best.as_ref().and_then(|best| best.amount.parse::<f64>().ok());
         if best.is_none_or(|best| value < best) {
-            let agent = fields.text(&["agent", "agent_name"]).map(|text| text::cut(&text, MAX_DESCRIPTION).into_owned());
+            let agent =
+                fields.text(&["agent", "agent_name"]).map(|text| text::cut(&text, MAX_DESCRIPTION).into_owned());
             let agent = agent.or_else(|| event.agent_id.clone());
             auction.best = Some(Bid { agent, amount: as_number(&amount, value) });
         }
