@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::events::seq_of;
 use crate::Ws;
+use crate::events::seq_of;
 use crate::wait::SLACK;
 
 /// Within this an event is delivered or reported (promise 2).
@@ -214,5 +214,55 @@ impl Ledger {
             let late = late.saturating_duration_since(at);
             assert!(late <= FRESH + SLACK, "{seq} was delivered or reported only after {late:?}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn event(prev: u64, seq: u64) -> Value {
+        json!({"type": "event", "payload": {"seq": seq, "prev": prev, "cursor": format!("e:{seq}")}})
+    }
+
+    fn skipped(from: u64, to: u64, count: u64) -> Value {
+        let (low, high) = (format!("e:{from}"), format!("e:{to}"));
+        let payload = json!({"prev": from, "from": low, "to": high, "count": count, "by_type": {"a.b": count},
+            "reason": "rate"});
+        json!({"type": "skipped", "payload": payload})
+    }
+
+    /// Whether these frames, after a start at 0, account for events 1 to `until`.
+    fn holds(frames: &[Value], until: u64) -> bool {
+        let books = || {
+            let mut ledger = Ledger::open(&json!({"from": "e:0", "to": "e:0"}));
+            frames.iter().for_each(|frame| ledger.take(frame));
+            ledger.account((1..=until).map(|seq| (seq, "a.b")), until);
+        };
+        catch_unwind(AssertUnwindSafe(books)).is_ok()
+    }
+
+    #[test]
+    fn the_books_tell_right_from_wrong() {
+        assert!(holds(&[event(0, 1), skipped(1, 4, 3), event(4, 5)], 5));
+        assert!(!holds(&[event(0, 1), event(1, 3)], 3), "2 was lost");
+        assert!(!holds(&[event(0, 1), event(1, 1)], 1), "1 came twice");
+        assert!(!holds(&[event(0, 2), event(2, 1)], 2), "out of order");
+        assert!(!holds(&[event(0, 1), skipped(1, 4, 2)], 4), "a wrong count");
+        assert!(!holds(&[event(0, 1), skipped(0, 4, 4)], 4), "1 was delivered and reported");
+        assert!(!holds(&[event(0, 1), skipped(2, 4, 2)], 4), "2 is not in the report");
+        assert!(!holds(&[event(0, 1)], 2), "2 never came");
+        assert!(!holds(&[event(1, 2)], 2), "prev says that 1 was settled");
+    }
+
+    #[test]
+    fn the_rate_is_told_from_a_burst() {
+        let mut ledger = Ledger::open(&json!({"from": "e:0", "to": "e:0"}));
+        ledger.take(&json!({"type": "caught_up", "payload": {"cursor": "e:0"}}));
+        (1..=6).for_each(|seq| ledger.take(&event(seq - 1, seq)));
+        ledger.assert_rate(6);
+        assert!(catch_unwind(AssertUnwindSafe(|| ledger.assert_rate(5))).is_err());
     }
 }

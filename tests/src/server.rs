@@ -196,16 +196,11 @@ impl Drop for Server {
 }
 
 #[track_caller]
-fn spawn(
-    args: &[String],
-    stdout: &Arc<Mutex<String>>,
-    stderr: &Arc<Mutex<String>>,
-) -> (Child, SocketAddr, Duration) {
+fn spawn(args: &[String], stdout: &Arc<Mutex<String>>, stderr: &Arc<Mutex<String>>) -> (Child, SocketAddr, Duration) {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut command = binary::command(&args);
     let started = Instant::now();
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program can be started");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program can be started");
     collect(child.stderr.take().expect("a pipe"), Arc::clone(stderr), None);
     let (ready, is_ready) = mpsc::channel();
     collect(child.stdout.take().expect("a pipe"), Arc::clone(stdout), Some(ready));

@@ -146,3 +146,16 @@ fn parse(text: &str) -> Block {
     }
     block
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_read_as_browsers_do() {
+        let block = parse("event: skipped\nid:e:7\ndata: one\ndata:two\n: a comment\nretry: 5\n");
+        assert_eq!((block.event.as_str(), block.id.as_deref()), ("skipped", Some("e:7")));
+        assert_eq!((block.data.as_deref(), block.comment), (Some("one\ntwo"), true));
+        assert_eq!(parse(":\n"), Block { comment: true, ..Block::default() });
+    }
+}

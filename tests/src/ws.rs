@@ -113,7 +113,9 @@ impl Ws {
                 Ok(Message::Close(None)) => return Got::Closed(1005, String::new()),
                 Ok(Message::Binary(bytes)) => panic!("the protocol has no binary frames, but here is {bytes:?}"),
                 Ok(_) => {}
-                Err(Error::Io(error)) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Err(Error::Io(error))
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+                {
                     if Instant::now() >= deadline {
                         return Got::Nothing;
                     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use activity_feed_tests::events::{ids, seqs};
 use activity_feed_tests::http::Wire;
-use activity_feed_tests::tokens::{self, SECRET, ending_in, now, scoped, seeing, sign};
+use activity_feed_tests::tokens::{SECRET, ending_in, now, scoped, seeing, sign};
 use activity_feed_tests::{Client, SOON, Server, Sse, Ws, event};
 use serde_json::{Value, json};
 
@@ -221,7 +221,8 @@ fn the_host_must_be_loopback_on_loopback() {
         let client = Client { addr: server.addr, headers: vec![("Host".to_owned(), host.to_owned())] };
         client.get("/healthz").status
     };
-    for good in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}"), "localhost".into()] {
+    for good in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}"), "localhost".into()]
+    {
         assert_eq!(asked(&good), 200, "{good}");
     }
     for bad in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "10.0.0.1"] {
@@ -237,7 +238,7 @@ fn two_hosts_or_two_origins_are_400() {
         wire.write(request.as_bytes()).unwrap();
         wire.read_head(Instant::now() + SOON).unwrap().status
     };
-    let bearer = format!("Authorization: Bearer {}\r\n", tokens::scoped("admin"));
+    let bearer = format!("Authorization: Bearer {}\r\n", scoped("admin"));
     let line = "GET /api/events HTTP/1.1\r\nConnection: close\r\n";
     let host = format!("Host: {}\r\n", server.addr);
     let origin = format!("Origin: {}\r\n", server.url());

@@ -74,7 +74,8 @@ fn text_is_cut_between_graphemes_and_cleaned() {
         event("system.info", json!({"message": "two\nlines\r\n\tand a tab"})),
     ]);
     let long = shown[0]["text"].as_str().unwrap();
-    let whole = long.strip_prefix("Error: ").and_then(|rest| rest.strip_suffix('…')).unwrap_or_else(|| panic!("{long}"));
+    let whole =
+        long.strip_prefix("Error: ").and_then(|rest| rest.strip_suffix('…')).unwrap_or_else(|| panic!("{long}"));
     assert_eq!(whole.replace(family, ""), "", "cut between graphemes");
     let families = whole.matches(family).count();
     assert!((110..=113).contains(&families), "at 120 characters, the start and the … included: {families}");

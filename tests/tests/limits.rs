@@ -120,8 +120,13 @@ fn headers_and_bodies_that_do_not_come_end_after_thirty_seconds() {
     let mut head = Wire::connect(server.addr).unwrap();
     head.write(b"GET /healthz HTTP/1.1\r\nHost: loc").unwrap();
     let mut body = Wire::connect(server.addr).unwrap();
-    body.write(&server.http().head("POST", "/api/events", &[("Content-Type", "application/json"), ("Content-Length", "100")], None))
-        .unwrap();
+    body.write(&server.http().head(
+        "POST",
+        "/api/events",
+        &[("Content-Type", "application/json"), ("Content-Length", "100")],
+        None,
+    ))
+    .unwrap();
     body.write(b"{\"event_type\"").unwrap();
     let asked = Instant::now();
     let deadline = asked + Duration::from_secs(36);

@@ -119,10 +119,14 @@ fn promise_1_one_cursor_goes_from_transport_to_transport() {
 fn promise_3_a_replay_holds_the_newest_and_one_skipped_the_rest() {
     let server = Server::start(&["--buffer", "10"]);
     let types = ["task.created", "agent.left", "task.failed"];
-    let receipts: Vec<Receipt> = server
-        .publish(&Value::from((0..60).map(|n| event(types[n % 3], json!({}))).collect::<Vec<_>>()));
-    let matching: Vec<(u64, &str)> =
-        receipts.iter().enumerate().map(|(n, r)| (r.seq, types[n % 3])).filter(|(_, t)| t.starts_with("task")).collect();
+    let receipts: Vec<Receipt> =
+        server.publish(&Value::from((0..60).map(|n| event(types[n % 3], json!({}))).collect::<Vec<_>>()));
+    let matching: Vec<(u64, &str)> = receipts
+        .iter()
+        .enumerate()
+        .map(|(n, r)| (r.seq, types[n % 3]))
+        .filter(|(_, t)| t.starts_with("task"))
+        .collect();
     let mut ws = server.ws();
     let subscribed = ws.subscribe(&json!({"types": ["task.*"], "since": receipts[5].cursor}));
     assert_eq!(subscribed["recovered"], true, "{subscribed}");

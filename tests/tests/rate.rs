@@ -59,7 +59,11 @@ fn promise_2_a_burst_is_held_to_the_rate_and_told_within_a_second_and_a_half() {
         let (from, to) = (gap.payload["from"].as_str().unwrap(), gap.payload["to"].as_str().unwrap());
         let page = format!("since={from}&until={to}&type=bid.*&type=tool.called&limit=1000");
         let page = server.http().history(&page);
-        assert_eq!(page["events"].as_array().unwrap().len(), gap.payload["count"].as_u64().unwrap() as usize, "{gap:?}");
+        assert_eq!(
+            page["events"].as_array().unwrap().len(),
+            gap.payload["count"].as_u64().unwrap() as usize,
+            "{gap:?}"
+        );
     }
 }
 
@@ -162,7 +166,9 @@ fn promise_5_a_reader_that_does_not_drain_is_closed_after_ten_seconds() {
         values.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum::<f64>()
     };
     assert!(open() > 0.0, "it is counted while it is stuck");
-    activity_feed_tests::wait_for("the stuck one being let go", Duration::from_secs(16), || (open() == 0.0).then_some(()));
+    activity_feed_tests::wait_for("the stuck one being let go", Duration::from_secs(16), || {
+        (open() == 0.0).then_some(())
+    });
     let deadline = Instant::now() + SOON;
     loop {
         match stuck.next(deadline) {

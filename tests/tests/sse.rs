@@ -44,12 +44,14 @@ fn last_event_id_goes_before_since() {
 fn filters_rate_and_replay_are_those_of_the_socket() {
     let server = Server::start(&["--buffer", "10"]);
     let events: Vec<Value> = (0..40)
-        .map(|n| json!({"event_type": ["task.a", "bid.b"][n % 2], "source": format!("s{}", n % 4), "data": {"n": n}}))
+        .map(|n| (n, ["task.a", "bid.b"][n % 2]))
+        .map(|(n, kind)| json!({"event_type": kind, "source": format!("s{}", n % 4), "data": {"n": n}}))
         .collect();
     let receipts = server.publish(&Value::from(events));
     let mut sse = server.sse("type=task.*&type=tool.called&source=s2&replay=3");
     let blocks = sse.until("caught_up");
-    let numbers: Vec<Value> = blocks.iter().filter(|b| b.event.is_empty()).map(|b| b.json()["data"]["n"].clone()).collect();
+    let numbers: Vec<Value> =
+        blocks.iter().filter(|b| b.event.is_empty()).map(|b| b.json()["data"]["n"].clone()).collect();
     assert_eq!(numbers, [30, 34, 38]);
 
     let mut sse = server.sse(&format!("since={}&type=task.*&rate=1", receipts[0].cursor));

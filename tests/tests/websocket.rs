@@ -359,7 +359,10 @@ fn htmx_subscribes_by_url_and_gets_fragments() {
     let path = "/ws?channel=events&format=html&types=task.*";
     let mut ws = Ws::open(server.addr, path, &[("Authorization", &bearer)]).unwrap();
     let xss = "<img src=x onerror=alert(1)>";
-    server.publish(&json!([event("agent.left", json!({"name": "unseen"})), event("task.created", json!({"description": xss}))]));
+    server.publish(&json!([
+        event("agent.left", json!({"name": "unseen"})),
+        event("task.created", json!({"description": xss}))
+    ]));
     ws.try_send(Message::text(r#"{"HEADERS":{"HX-Request":"true"},"chat":"hi"}"#)).unwrap();
     ws.try_send(Message::text("anything")).unwrap();
     let deadline = Instant::now() + SOON;
