@@ -48,7 +48,7 @@ impl Browser {
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let number = line.rsplit("on port ").next().map(|rest| rest.trim_end_matches('.'));
-                if let Some(number) = number.and_then(|number| number.parse::<u16>().ok()) {
+                if let Some(number) = number.and_then(|number| number.parse::<u16>().ok()).filter(|port| *port > 0) {
                     let _ = port.send(number);
                 }
             }
