@@ -1,1 +1,246 @@
-//! Placeholder
+//! The listening socket and its HTTP/1 connections. Bounds what a connection may cost before anything of ours runs
+//! (time for headers and bodies, bytes and number of headers, connections in all) and ends them all in time when the
+//! server stops. What a request means is the router's; an upgraded socket is no concern of this module any more.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tower::ServiceExt;
+
+use crate::web::error::{Cause, Problem};
+
+/// Time for a request's headers, and again for its body.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a request's line and headers: a token of 8 KiB fits twice, as a header and as a cookie.
+const MAX_HEADER_BYTES: usize = 32_768;
+/// Bytes that a connection holds of a body that is not read, or of an answer that is not taken.
+const MAX_BUFFER_BYTES: usize = 65_536;
+/// Headers of a request.
+const MAX_HEADERS: usize = 64;
+/// Plain HTTP connections beyond those that may become streams.
+const SPARE_CONNECTIONS: usize = 1_024;
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: u32 = 4_096;
+/// How long written bytes may stay unacknowledged before the kernel gives the connection up: half-open peers.
+const UNACKNOWLEDGED_MS: u32 = 60_000;
+/// Pause after an accept that failed for want of descriptors or memory: time for some to come free.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What is still read of a body that is too large, so that the client gets to see the answer instead of a reset.
+const DISCARD_BYTES: usize = 8 * 1_048_576;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+/// How long a stopping server waits for a connection that has not sent a request yet: one may be on its way.
+const FRESH_TIME: Duration = Duration::from_millis(250);
+
+/// Who sits at the other end of the connection; stands in every request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Bounds of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerOptions {
+    /// Streams (WebSockets, SSE) that the router allows at once. So many and 1,024 HTTP connections are held; a WebSocket
+    /// is none of them once it is upgraded.
+    pub max_connections: usize,
+    /// How long requests in flight may take once the server stops.
+    pub drain_timeout: Duration,
+}
+
+/// Binds the listening socket.
+///
+/// # Errors
+/// The address is in use, or not this machine's.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait for the last process's connections to time out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Raises the number of descriptors this process may hold to what the system allows it. A failure leaves it as it is.
+pub fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Draining,
+    Over,
+}
+
+/// Serves `router` till `shutdown` resolves; then accepts nothing new, lets each connection finish what it has begun,
+/// and returns when all have, at latest after the drain time-out. Sockets that were upgraded are not waited for.
+pub async fn serve(listener: TcpListener, router: Router, options: ServerOptions, shutdown: impl Future<Output = ()>) {
+    let permits = Arc::new(Semaphore::new(options.max_connections.saturating_add(SPARE_CONNECTIONS)));
+    let (phase, follow) = watch::channel(Phase::Running);
+    // Each connection's task holds a sender and never sends: when all are gone, so are the connections.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if !is_about_one_connection(&error) {
+                    tracing::warn!(%error, "cannot accept connections now");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+            tracing::debug!("a connection is dropped: there are as many as may be");
+            continue;
+        };
+        let (router, follow, alive) = (router.clone(), follow.clone(), alive.clone());
+        tokio::spawn(async move {
+            let _held = (permit, alive);
+            connection(stream, peer, router, follow).await;
+        });
+    }
+    drop(listener);
+    drop(alive);
+    phase.send_replace(Phase::Draining);
+    if timeout(options.drain_timeout, all_gone.recv()).await.is_err() {
+        tracing::warn!("some requests were not done in time and are cut off");
+        phase.send_replace(Phase::Over);
+        // Their tasks see it at once; nothing is left to wait for.
+        all_gone.recv().await;
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, mut phase: watch::Receiver<Phase>) {
+    // Either fails only on a socket that is gone already.
+    let _ = stream.set_nodelay(true);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
+    let begun = AtomicBool::new(false);
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        begun.store(true, Ordering::Relaxed);
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        router.clone().oneshot(request)
+    });
+    // The stream stays a plain TcpStream inside: whoever upgrades takes it out again.
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(READ_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEADER_BYTES)
+        .max_buf_size(MAX_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut serving = pin!(serving);
+    tokio::select! {
+        // First what has come: a request that is whole in the kernel's buffer was accepted and is answered.
+        biased;
+        ended = serving.as_mut() => return log_end(peer, ended),
+        _ = phase.wait_for(|phase| *phase != Phase::Running) => {}
+    }
+    serving.as_mut().graceful_shutdown();
+    if !begun.load(Ordering::Relaxed) {
+        match timeout(FRESH_TIME, serving.as_mut()).await {
+            Ok(ended) => return log_end(peer, ended),
+            Err(_) if !begun.load(Ordering::Relaxed) => return,
+            Err(_) => {}
+        }
+    }
+    tokio::select! {
+        ended = serving.as_mut() => log_end(peer, ended),
+        _ = phase.wait_for(|phase| *phase == Phase::Over) => {}
+    }
+}
+
+fn log_end(peer: SocketAddr, ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        // What clients do wrong is no trouble of the server's.
+        tracing::debug!(%peer, %error, "a connection ended in the middle of something");
+    }
+}
+
+/// Reads a request's body whole.
+///
+/// # Errors
+/// 413 over `max_bytes`, 408 when it is not whole within 30 s, 400 when it ends early.
+pub async fn read_body(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
+    read_body_by(body, max_bytes, Instant::now() + READ_TIMEOUT).await
+}
+
+async fn read_body_by(mut body: Body, max_bytes: usize, deadline: Instant) -> Result<Bytes, Problem> {
+    let too_large = |announced: u64| usize::try_from(announced).map_or(true, |announced| announced > max_bytes);
+    if too_large(body.size_hint().lower()) {
+        discard(body).await;
+        return Err(Problem::too_large(max_bytes));
+    }
+    let mut first = None;
+    let mut whole = BytesMut::new();
+    loop {
+        let frame = match timeout_at(deadline, body.frame()).await {
+            Err(_) => return Err(Problem::new(Cause::Timeout, "the body was not whole within 30 s")),
+            Ok(None) => break,
+            Ok(Some(Err(_))) => return Err(Problem::new(Cause::BadRequest, "the body ended early or is misframed")),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        // Trailers are of no interest.
+        let Ok(data) = frame.into_data() else { continue };
+        let held = whole.len() + first.as_ref().map_or(0, Bytes::len);
+        if held + data.len() > max_bytes {
+            discard(body).await;
+            return Err(Problem::too_large(max_bytes));
+        }
+        // A small body comes in one piece, which is then handed on without a copy.
+        if held == 0 {
+            first = Some(data);
+        } else {
+            whole.extend_from_slice(&first.take().unwrap_or_default());
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(first.unwrap_or_else(|| whole.freeze()))
+}
+
+/// Reads on for a while and keeps nothing: a client that is still sending would meet a reset before the answer.
+async fn discard(mut body: Body) {
+    let mut left = DISCARD_BYTES;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = timeout(DISCARD_TIME, reading).await;
+}
+
+#[cfg(test)]
+mod tests;

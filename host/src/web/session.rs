@@ -1,0 +1,379 @@
+//! Sessions: a token traded for a cookie that scripts cannot read. A cookie is signed with a key of its own, holds for
+//! 15 minutes and never past the token it was traded for, is renewed in use, and is worth nothing once its session was
+//! ended. That a request which comes by the cookie was not made by another site's page is seen to by `SameSite=Strict`
+//! and by the Origin check (`origin.rs`).
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::auth::{Auth, AuthError, Claims, Keys, Scopes, Secret, unix_seconds};
+use super::error::Problem;
+
+/// The cookie's name.
+pub const COOKIE: &str = "activity_feed_session";
+/// Seconds that a cookie holds.
+const LIFE_SECONDS: u64 = 15 * 60;
+/// Ended sessions that are remembered at most; each till the token behind it ends.
+const MAX_ENDED: usize = 10_000;
+
+/// How the cookie is set.
+#[derive(Clone, Debug)]
+pub struct CookieScope {
+    /// The feed's place on its server, like `/feed`; empty or `/` for the root.
+    pub base_path: String,
+    /// Whether browsers may send it over TLS only: everywhere but on loopback.
+    pub secure: bool,
+}
+
+/// What a cookie says, signed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Ticket {
+    /// The session.
+    sid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<String>,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    types: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+    /// The end of this cookie, Unix seconds.
+    exp: u64,
+    /// The end of the token behind it, Unix seconds.
+    until: u64,
+}
+
+impl Ticket {
+    fn into_claims(self) -> Claims {
+        Claims {
+            subject: self.sub,
+            scopes: Scopes::from_claim(&self.scope),
+            types: self.types,
+            expires: self.until,
+            jti: self.jti,
+            session: Some(self.sid),
+        }
+    }
+}
+
+/// The key that cookies are signed with, in both its shapes.
+struct SessionKey {
+    secret: Secret,
+    keys: Keys,
+}
+
+impl SessionKey {
+    fn new(secret: Secret) -> Self {
+        Self { keys: Keys::from_secret(secret.clone()), secret }
+    }
+}
+
+/// All that the server knows of sessions: how to tell its own cookies, and which sessions were ended.
+pub(super) struct Sessions {
+    key: RwLock<SessionKey>,
+    /// Session to the second after which no cookie of it can hold.
+    ended: Mutex<HashMap<String, u64>>,
+}
+
+/// The session key of a token secret: a restart or another node on the same secret knows the same cookies.
+fn derived(secret: &Secret) -> Secret {
+    secret.derive("activity-feed session cookie v1")
+}
+
+impl Sessions {
+    pub(super) fn new(secret: Option<&Secret>) -> io::Result<Self> {
+        // With a JWK set there is no secret to derive from: a restart ends all sessions.
+        let secret = secret.map_or_else(Secret::random, |secret| Ok(derived(secret)))?;
+        Ok(Self { key: RwLock::new(SessionKey::new(secret)), ended: Mutex::default() })
+    }
+
+    pub(super) fn rekey(&self, secret: Option<&Secret>) {
+        if let Some(secret) = secret {
+            *self.key.write().unwrap_or_else(PoisonError::into_inner) = SessionKey::new(derived(secret));
+        }
+    }
+
+    /// The claims of the session cookie, if there is one.
+    pub(super) fn identify(&self, headers: &HeaderMap, now: u64) -> Result<Option<Claims>, AuthError> {
+        Ok(self.ticket(headers, now)?.map(Ticket::into_claims))
+    }
+
+    fn ticket(&self, headers: &HeaderMap, now: u64) -> Result<Option<Ticket>, AuthError> {
+        let Some(cookie) = cookie(headers) else { return Ok(None) };
+        let ticket: Ticket = {
+            let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+            // A cookie of another key is one of before a change of keys: to its bearer, a session that has ended.
+            key.keys.payload(cookie).map_err(|_| AuthError::SessionEnded)?
+        };
+        if ticket.exp <= now || ticket.until <= now || self.has_ended(&ticket.sid) {
+            return Err(AuthError::SessionEnded);
+        }
+        Ok(Some(ticket))
+    }
+
+    fn has_ended(&self, sid: &str) -> bool {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(sid)
+    }
+
+    fn end(&self, sid: String, until: u64, now: u64) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.len() >= MAX_ENDED {
+            ended.retain(|_, until| *until > now);
+        }
+        if ended.len() >= MAX_ENDED {
+            let soonest = ended.iter().min_by_key(|(_, until)| **until).map(|(sid, _)| sid.clone());
+            soonest.and_then(|sid| ended.remove(&sid));
+        }
+        ended.insert(sid, until);
+    }
+
+    /// `Set-Cookie` for a ticket that holds from now.
+    fn issue(&self, mut ticket: Ticket, now: u64, scope: &CookieScope) -> Option<HeaderValue> {
+        ticket.exp = ticket.until.min(now.saturating_add(LIFE_SECONDS));
+        let age = ticket.exp.saturating_sub(now);
+        let value = self.key.read().unwrap_or_else(PoisonError::into_inner).secret.sign(&ticket).ok()?;
+        set_cookie(&value, age, scope)
+    }
+}
+
+fn set_cookie(value: &str, max_age: u64, scope: &CookieScope) -> Option<HeaderValue> {
+    let path = if scope.base_path.is_empty() { "/" } else { &scope.base_path };
+    let secure = if scope.secure { "; Secure" } else { "" };
+    let text = format!("{COOKIE}={value}; Max-Age={max_age}; Path={path}; HttpOnly; SameSite=Strict{secure}");
+    let mut header = HeaderValue::from_str(&text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+/// The session cookie's value. Of several, the first: browsers send that of the longest path first.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .find_map(|(name, value)| (name.trim() == COOKIE).then_some(value.trim()))
+}
+
+/// `POST /api/session`: trades a token of any scope for the cookie. A cookie that still holds may be traded for a fresh
+/// one of the same session. Answers 200 with what the session may do and when it ends.
+///
+/// # Errors
+/// 401 without a credential that holds.
+pub fn create(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Result<Response, Problem> {
+    let claims = auth.identify(headers)?;
+    let now = unix_seconds();
+    let body = json!({
+        "subject": claims.subject,
+        "scope": claims.scopes.to_claim(),
+        "types": claims.types,
+        "expires": (!auth.is_open()).then_some(claims.expires),
+    });
+    let json = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    let mut response = (StatusCode::OK, json, body.to_string()).into_response();
+    if !auth.is_open() {
+        let sid = match claims.session {
+            Some(sid) => sid,
+            None => session_id().map_err(|_| Problem::internal())?,
+        };
+        let ticket = Ticket {
+            sid,
+            sub: claims.subject,
+            scope: claims.scopes.to_claim(),
+            types: claims.types,
+            jti: claims.jti,
+            exp: 0,
+            until: claims.expires,
+        };
+        let cookie = auth.sessions.issue(ticket, now, scope).ok_or_else(Problem::internal)?;
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// `DELETE /api/session`: clears the cookie and ends its session everywhere in this process. Answers 204, and gives the
+/// name of the session that was ended, whose sockets are then to be closed with 4001.
+///
+/// # Errors
+/// 401 without any credential.
+pub fn destroy(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Result<(Response, Option<String>), Problem> {
+    let now = unix_seconds();
+    // One that ended by itself is cleared all the same: who signs out must not be told to sign in first.
+    let ended = auth.sessions.ticket(headers, now).unwrap_or_default().map(|ticket| {
+        auth.sessions.end(ticket.sid.clone(), ticket.until, now);
+        ticket.sid
+    });
+    if cookie(headers).is_none() {
+        auth.identify(headers)?;
+    }
+    let cleared = set_cookie("", 0, scope).ok_or_else(Problem::internal)?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().append(header::SET_COOKIE, cleared);
+    Ok((response, ended))
+}
+
+/// `Set-Cookie` with a fresh cookie, when the request came by one that has less than half its life left and the token
+/// behind it gives more. For every answer to a request that was identified, a handshake's included.
+#[must_use]
+pub fn renewal(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Option<HeaderValue> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return None;
+    }
+    let now = unix_seconds();
+    let ticket = auth.sessions.ticket(headers, now).ok().flatten()?;
+    let left = ticket.exp.saturating_sub(now);
+    if left >= LIFE_SECONDS / 2 || ticket.until <= ticket.exp {
+        return None;
+    }
+    auth.sessions.issue(ticket, now, scope)
+}
+
+fn session_id() -> io::Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::web::auth::{KeySource, Scope, TokenSpec};
+
+    struct Rig {
+        _dir: tempfile::TempDir,
+        auth: Auth,
+        scope: CookieScope,
+    }
+
+    fn rig() -> Rig {
+        let dir = tempfile::tempdir().unwrap();
+        let auth = Auth::new(KeySource::MadeSecretFile(dir.path().join("secret"))).unwrap();
+        Rig { _dir: dir, auth, scope: CookieScope { base_path: String::new(), secure: false } }
+    }
+
+    impl Rig {
+        fn token(&self, ttl_seconds: u64) -> HeaderMap {
+            let spec = TokenSpec {
+                subject: None,
+                scopes: Scopes::of(&[Scope::Subscribe]),
+                types: Some(vec!["task.*".to_owned()]),
+                ttl_seconds,
+            };
+            let token = self.auth.mint(&spec).unwrap();
+            HeaderMap::from_iter([(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
+        }
+
+        fn sign_in(&self, ttl: u64) -> (String, HeaderMap) {
+            let response = create(&self.auth, &self.token(ttl), &self.scope).unwrap();
+            let set = response.headers().get(header::SET_COOKIE).unwrap().to_str().unwrap().to_owned();
+            (set.clone(), sent(&set))
+        }
+
+        /// A cookie as it would be `life` seconds before its end.
+        fn cookie_with(&self, life: u64, until: u64) -> HeaderMap {
+            let now = unix_seconds();
+            let ticket = Ticket {
+                sid: "s".to_owned(),
+                sub: None,
+                scope: "subscribe".to_owned(),
+                types: None,
+                jti: None,
+                exp: now + life,
+                until: now + until,
+            };
+            let value = self.auth.sessions.key.read().unwrap().secret.sign(&ticket).unwrap();
+            sent(&format!("{COOKIE}={value}; Path=/"))
+        }
+    }
+
+    /// What a browser sends back of a `Set-Cookie`.
+    fn sent(set: &str) -> HeaderMap {
+        let pair = set.split(';').next().unwrap();
+        HeaderMap::from_iter([(header::COOKIE, format!("theme=dark; {pair}").parse().unwrap())])
+    }
+
+    #[test]
+    fn a_token_is_traded_for_a_cookie_with_its_claims() {
+        let rig = rig();
+        let (set, cookie) = rig.sign_in(3_600);
+        for flag in ["; HttpOnly", "; SameSite=Strict", "; Path=/", "; Max-Age=900"] {
+            assert!(set.contains(flag), "{set}");
+        }
+        assert!(!set.contains("Secure"));
+        let claims = rig.auth.identify(&cookie).unwrap();
+        assert!(claims.require(Scope::Subscribe).is_ok() && claims.require(Scope::Publish).is_err());
+        assert_eq!(claims.types, Some(vec!["task.*".to_owned()]));
+        assert!(claims.session.is_some());
+        let scope = CookieScope { base_path: "/feed".to_owned(), secure: true };
+        let response = create(&rig.auth, &cookie, &scope).unwrap();
+        let set = response.headers().get(header::SET_COOKIE).unwrap().to_str().unwrap();
+        assert!(set.ends_with("; Secure") && set.contains("; Path=/feed;"), "{set}");
+        assert_eq!(rig.auth.identify(&sent(set)).unwrap().session, claims.session, "the same session goes on");
+    }
+
+    #[test]
+    fn a_cookie_never_outlives_the_token() {
+        let (set, _) = rig().sign_in(100);
+        assert!(set.contains("; Max-Age=100;") || set.contains("; Max-Age=99;"), "{set}");
+    }
+
+    #[test]
+    fn a_cookie_is_renewed_in_its_second_half_only() {
+        let rig = rig();
+        assert!(renewal(&rig.auth, &rig.cookie_with(500, 10_000), &rig.scope).is_none());
+        let set = renewal(&rig.auth, &rig.cookie_with(400, 10_000), &rig.scope).unwrap();
+        assert!(set.to_str().unwrap().contains("; Max-Age=900;"));
+        assert!(renewal(&rig.auth, &rig.cookie_with(400, 400), &rig.scope).is_none(), "the token gives no more");
+        assert!(renewal(&rig.auth, &HeaderMap::new(), &rig.scope).is_none());
+    }
+
+    #[test]
+    fn an_ended_cookie_is_401() {
+        let rig = rig();
+        assert_eq!(rig.auth.identify(&rig.cookie_with(0, 100)).unwrap_err().status(), 401);
+        assert!(rig.auth.identify(&rig.cookie_with(5, 100)).is_ok());
+    }
+
+    #[test]
+    fn sign_out_ends_the_session_for_every_copy_of_its_cookie() {
+        let rig = rig();
+        let (_, cookie) = rig.sign_in(3_600);
+        let id = rig.auth.identify(&cookie).unwrap().session;
+        let (response, ended) = destroy(&rig.auth, &cookie, &rig.scope).unwrap();
+        assert_eq!((response.status(), ended), (StatusCode::NO_CONTENT, id));
+        assert!(response.headers().get(header::SET_COOKIE).unwrap().to_str().unwrap().contains("Max-Age=0"));
+        assert_eq!(rig.auth.identify(&cookie).unwrap_err().status(), 401);
+        assert!(renewal(&rig.auth, &cookie, &rig.scope).is_none());
+        assert!(destroy(&rig.auth, &cookie, &rig.scope).unwrap().1.is_none(), "again is no error");
+        assert_eq!(destroy(&rig.auth, &HeaderMap::new(), &rig.scope).unwrap_err().status(), 401);
+    }
+
+    #[test]
+    fn a_cookie_is_no_token_and_a_token_is_no_cookie() {
+        let rig = rig();
+        let (set, _) = rig.sign_in(3_600);
+        let value = set.split(';').next().unwrap().split_once('=').unwrap().1.to_owned();
+        assert_eq!(rig.auth.verify(&value), Err(AuthError::Signature));
+        let token = rig.token(60).get(header::AUTHORIZATION).unwrap().to_str().unwrap()[7..].to_owned();
+        assert_eq!(rig.auth.identify(&sent(&format!("{COOKIE}={token}"))).unwrap_err().status(), 401);
+    }
+
+    #[test]
+    fn the_list_of_ended_sessions_is_bounded() {
+        let sessions = Sessions::new(None).unwrap();
+        for n in 0..MAX_ENDED as u64 + 10 {
+            sessions.end(format!("s{n}"), 1_000 + n, 0);
+        }
+        assert_eq!(sessions.ended.lock().unwrap().len(), MAX_ENDED);
+        assert!(!sessions.has_ended("s0") && sessions.has_ended("s10009"));
+    }
+}
