@@ -24,7 +24,7 @@ const FILTERS: [(&[&str], [bool; 4]); 5] = [
     (&["nothing.*"], [false; 4]),
 ];
 /// No more cases are begun after this; each takes a few seconds.
-const BOUND: Duration = Duration::from_secs(45);
+const BOUND: Duration = Duration::from_secs(30);
 
 /// Where a subscription starts.
 #[derive(Clone, Debug)]
