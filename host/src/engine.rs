@@ -107,9 +107,8 @@ impl Engine {
             (event_log, broadcaster)
         });
         let wasi = sandbox::wasi_linker(&wasmtime)?;
-        let unfit = |component| {
-            move |e: wasmtime::Error| EngineError::Component { component, detail: format!("{e:#}") }
-        };
+        let unfit =
+            |component| move |e: wasmtime::Error| EngineError::Component { component, detail: format!("{e:#}") };
         let event_log = sandbox::event_log_linker(&wasmtime)?
             .instantiate_pre(&event_log?)
             .and_then(EventLogComponentPre::new)

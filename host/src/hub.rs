@@ -48,6 +48,8 @@ use websocket::CloseCode;
 const SUBSCRIPTIONS: usize = 4;
 /// Batches of events that wait for the lanes' thread; past that, following waits.
 const COMMITTED: usize = 8;
+/// Jobs that wait for one renderer; past that, whoever has one waits.
+const RENDERS: usize = 1_024;
 /// How long a cursor beyond the head is waited for (contract section 4, promise 3), and how often it is looked for.
 const FUTURE_WAIT: Duration = Duration::from_secs(2);
 const FUTURE_LOOK: Duration = Duration::from_millis(50);
@@ -170,7 +172,7 @@ impl Hub {
         let (shards, prepared): (Vec<_>, Vec<_>) =
             (0..processors.min(8)).map(|_| shard::prepare()).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         let renderers = (0..processors.min(4)).map(|_| engine.broadcaster(settings.clone()));
-        let renderers = Pool::new("renderer", renderers.collect::<Result<Vec<_>, _>>()?);
+        let renderers = Pool::spawn("renderer", RENDERS, renderers.collect::<Result<Vec<_>, _>>()?)?;
         // Unbounded, so that a shard never waits for the lanes while they wait for it; what is in it is bounded by the
         // subscriptions there are: each attaches once and detaches once.
         let (commands, to_lanes) = crossbeam_channel::unbounded();
@@ -192,7 +194,8 @@ impl Hub {
             thread::Builder::new().name(format!("shard-{index}")).spawn(move || shard::run(index, core, parts))?;
         }
         let broadcaster = engine.broadcaster(settings)?;
-        let parts = lanes::Parts { broadcaster, feed: Arc::clone(&feed), shards, metrics, max_lanes, head: head_sender };
+        let parts =
+            lanes::Parts { broadcaster, feed: Arc::clone(&feed), shards, metrics, max_lanes, head: head_sender };
         let lanes = Lanes::new(parts);
         let published = lanes.published();
         thread::Builder::new().name("lanes".to_owned()).spawn(move || lanes.run(&events, &to_lanes))?;
@@ -420,13 +423,19 @@ impl Hub {
         );
     }
 
-    /// Close every connection with 4201 and save the state. Returns when none is left or the deadline has passed.
-    pub async fn drain(&self, deadline: tokio::time::Instant) {
+    /// Close every connection with 4201, those too that are only just opened.
+    pub fn close_all(&self) {
         for shard in 0..self.core.shards.len() {
             self.core.shard(shard, ShardCommand::CloseAll);
         }
+    }
+
+    /// Close every connection, save the state and end the threads. Returns when that is done or the deadline has passed.
+    pub async fn drain(&self, deadline: tokio::time::Instant) {
+        self.close_all();
         while self.connections().await > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
+            self.close_all();
         }
         self.stop.store(true, Ordering::Relaxed);
         self.core.feed.store().wake();

@@ -3,6 +3,7 @@
 //! An event's way: [`web`] → [`ingest`] → [`engine`] (event-log) → [`store`] → [`hub`] (broadcaster, lanes, shards) →
 //! sockets. See ARCHITECTURE.md for who may know whom.
 
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -10,6 +11,7 @@ pub mod engine;
 pub mod hub;
 pub mod ingest;
 pub mod metrics;
+pub mod retention;
 pub mod server;
 pub mod store;
 pub mod web;

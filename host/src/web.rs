@@ -15,7 +15,6 @@ mod socket;
 mod stream;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -23,6 +22,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tokio::sync::watch;
 
 use crate::hub::Hub;
 use crate::hub::client::Grant;
@@ -52,7 +52,7 @@ pub struct Shared {
     /// Where the cookie holds.
     pub cookie: CookieScope,
     /// The server is stopping.
-    pub draining: AtomicBool,
+    pub draining: watch::Sender<bool>,
 }
 
 /// [`Shared`] among the routes.
@@ -110,7 +110,9 @@ pub fn router(site: Site, doors: Doors, base_path: &str) -> Router {
         .merge(pages::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&site), upgrade_live))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), renew_cookie))
-        .method_not_allowed_fallback(|| async { Problem::new(Cause::MethodNotAllowed, "this route has no such method") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Cause::MethodNotAllowed, "this route has no such method")
+        })
         .with_state(Arc::clone(&site));
     let root = if base_path.is_empty() { routes } else { Router::new().nest(base_path, routes) };
     root.fallback(|| async { Problem::not_found("there is no such route") })
@@ -134,8 +136,7 @@ async fn upgrade_live(State(site): State<Site>, request: Request, next: Next) ->
 /// A session in use goes on.
 async fn renew_cookie(State(site): State<Site>, request: Request, next: Next) -> Response {
     let is_session = request.uri().path() == "/api/session";
-    let renewal =
-        if is_session { None } else { session::renewal(&site.auth, request.headers(), &site.cookie) };
+    let renewal = if is_session { None } else { session::renewal(&site.auth, request.headers(), &site.cookie) };
     let mut response = next.run(request).await;
     if let Some(cookie) = renewal {
         response.headers_mut().append(header::SET_COOKIE, cookie);

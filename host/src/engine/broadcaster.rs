@@ -47,10 +47,7 @@ pub struct Broadcaster {
 /// Every method can fail with a [`CallError`], and then has lost the instance's lanes and state.
 #[expect(clippy::missing_errors_doc, reason = "said once, above")]
 impl Broadcaster {
-    fn call<R>(
-        &mut self,
-        call: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<R>,
-    ) -> Result<R, CallError> {
+    fn call<R>(&mut self, call: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<R>) -> Result<R, CallError> {
         self.instance.call(|exports, store| call(exports.activity_broadcast_broadcaster(), store))
     }
 
@@ -69,7 +66,8 @@ impl Broadcaster {
         socket: bool,
         grant: Option<&[String]>,
     ) -> Result<Result<Subscription, ProtocolError>, CallError> {
-        let read = self.call(|guest, store| guest.call_read_stream_query(store, query, last_event_id, socket, grant))?;
+        let read =
+            self.call(|guest, store| guest.call_read_stream_query(store, query, last_event_id, socket, grant))?;
         Ok(read.map(Into::into).map_err(Into::into))
     }
 

@@ -165,10 +165,8 @@ impl Rules {
     /// The call failed.
     pub fn present(&mut self, event: &Event) -> Result<Presentation, CallError> {
         let event = event.into();
-        let presentation: Presentation = self
-            .instance
-            .call(|exports, store| exports.activity_rules_rules().call_present(store, &event))?
-            .into();
+        let presentation: Presentation =
+            self.instance.call(|exports, store| exports.activity_rules_rules().call_present(store, &event))?.into();
         Ok(match presentation {
             Presentation::Show(d) => Presentation::Show(Display {
                 icon: at_most(d.icon, MAX_DISPLAY),

@@ -73,10 +73,7 @@ impl<T: 'static> Worker<T> {
     }
 }
 
-fn boxed<T, R: Send + 'static>(
-    job: impl FnOnce(&mut T) -> R + Send + 'static,
-    answer: oneshot::Sender<R>,
-) -> Job<T> {
+fn boxed<T, R: Send + 'static>(job: impl FnOnce(&mut T) -> R + Send + 'static, answer: oneshot::Sender<R>) -> Job<T> {
     Box::new(move |value| {
         // Nobody waits any more: the job's effect stands, its answer is dropped.
         let _ = answer.send(job(value));
@@ -97,16 +94,16 @@ impl<T> Clone for Pool<T> {
 }
 
 impl<T: 'static> Pool<T> {
-    /// Starts `count` workers (at least 1). `make` is called once for each, on its thread.
+    /// Puts each of these values, at least one, on a thread of its own.
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn spawn<F>(name: &str, count: usize, capacity: usize, make: F) -> std::io::Result<Self>
+    pub fn spawn(name: &str, capacity: usize, values: Vec<T>) -> std::io::Result<Self>
     where
-        F: Fn() -> T + Clone + Send + 'static,
+        T: Send,
     {
-        let workers: std::io::Result<Vec<_>> =
-            (0..count.max(1)).map(|i| Worker::spawn(&format!("{name}-{i}"), capacity, make.clone())).collect();
+        let spawn = |(i, value): (usize, T)| Worker::spawn(&format!("{name}-{i}"), capacity, move || value);
+        let workers: std::io::Result<Vec<_>> = values.into_iter().enumerate().map(spawn).collect();
         Ok(Self { workers: workers?.into(), next: Arc::new(AtomicUsize::new(0)) })
     }
 

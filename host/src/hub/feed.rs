@@ -6,9 +6,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use crate::clock::unix_ms;
 use crate::engine::words::{Display, Draft, Presentation, Shown};
 use crate::engine::{CallError, Rules, Worker, WorkerGone};
-use crate::clock::unix_ms;
 use crate::store::{Bounds, Counts, Event, EventStore, Filter, Order, Query, Seq, StoreError, Summary};
 
 /// Rows that one count looks at (contract section 4: "exact up to 10,000 rows looked at, else null").

@@ -9,7 +9,7 @@ use crate::hub::frame::Frame;
 use crate::hub::shard::{ShardCommand, SubscriptionRef};
 use crate::hub::{HubCore, HubError, join};
 use crate::metrics;
-use crate::store::Seq;
+use crate::store::{Seq, StoreError};
 
 /// Tries before the connection is sent away with its cursor.
 const TRIES: u32 = 5;
@@ -73,17 +73,19 @@ async fn fetch(core: &Arc<HubCore>, fill: &Fill) -> Result<Vec<Arc<Frame>>, HubE
     let (key, from, to, kind) = (Arc::clone(&fill.key), fill.from, fill.to, fill.kind);
     let buffer = core.settings.buffer;
     let items = core
-        .read(move |feed| match kind {
-            FillKind::Events(reason) => {
-                let mut items = join::range(feed, &key.filter, from, to, buffer, reason)?;
-                if reason == Reason::Slow {
-                    items.push(Item::CaughtUp(to));
+        .read(move |feed| -> Result<_, StoreError> {
+            match kind {
+                FillKind::Events(reason) => {
+                    let mut items = join::range(feed, &key.filter, from, to, buffer, reason)?;
+                    if reason == Reason::Slow {
+                        items.push(Item::CaughtUp(to));
+                    }
+                    Ok(items)
                 }
-                Ok(items)
-            }
-            FillKind::Report(reason) => {
-                let report = join::report(feed, &key.filter, from, to, reason)?;
-                Ok(if report.count == Some(0) { Vec::new() } else { vec![Item::Skipped(report)] })
+                FillKind::Report(reason) => {
+                    let report = join::report(feed, &key.filter, from, to, reason)?;
+                    Ok(if report.count == Some(0) { Vec::new() } else { vec![Item::Skipped(report)] })
+                }
             }
         })
         .await?;

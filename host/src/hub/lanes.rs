@@ -12,7 +12,9 @@ use crossbeam_channel::{Receiver, Select};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::monotonic_ms;
-use crate::engine::words::{Channel, FrameKind, Item, LaneFrame, LaneId, LaneKey, MonotonicMs, Output, Reason, Skipped};
+use crate::engine::words::{
+    Channel, FrameKind, Item, LaneFrame, LaneId, LaneKey, MonotonicMs, Output, Reason, Skipped,
+};
 use crate::engine::{Broadcaster, CallError};
 use crate::hub::feed::Feed;
 use crate::hub::follow::{self, Committed};
@@ -217,8 +219,7 @@ impl Lanes {
 
     /// The state subscription's first frames; they come from here, because the state is folded by this instance.
     fn render_state(&mut self, key: &LaneKey) -> Vec<Arc<Frame>> {
-        let items =
-            [Item::Subscribed { recovered: true, from: self.published, to: self.published }, Item::State];
+        let items = [Item::Subscribed { recovered: true, from: self.published, to: self.published }, Item::State];
         for _ in 0..2 {
             match self.broadcaster.render(key, &items) {
                 Ok(texts) => return Frame::of_items(key.format, &items, &texts),
@@ -509,4 +510,3 @@ fn note(metrics: &Metrics, lane: &mut Lane, frame: &LaneFrame, now: MonotonicMs)
     }
     lane.settled = lane.settled.max(frame.to);
 }
-

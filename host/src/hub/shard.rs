@@ -117,7 +117,12 @@ pub struct Attached {
 /// What a shard is told.
 pub enum ShardCommand {
     /// A new connection. Its name goes back through `reply`.
-    Open { client: Arc<Client>, opened: Opened, greeting: Option<Bytes>, reply: tokio::sync::oneshot::Sender<ConnectionRef> },
+    Open {
+        client: Arc<Client>,
+        opened: Opened,
+        greeting: Option<Bytes>,
+        reply: tokio::sync::oneshot::Sender<ConnectionRef>,
+    },
     /// A new subscription, with what it is sent first; frames of its lane follow once it is attached.
     Begin { subscription: SubscriptionRef, key: Arc<LaneKey>, frames: Vec<Arc<Frame>>, position: Seq },
     /// From the lanes.
@@ -310,7 +315,9 @@ impl Shard {
 
     fn obey(&mut self, command: ShardCommand, scratch: &mut [u8]) {
         match command {
-            ShardCommand::Open { client, opened, greeting, reply } => self.open(client, opened, greeting, reply, scratch),
+            ShardCommand::Open { client, opened, greeting, reply } => {
+                self.open(client, opened, greeting, reply, scratch)
+            }
             ShardCommand::Begin { subscription, key, frames, position } => {
                 self.begin(subscription, key, &frames, position);
             }
@@ -391,9 +398,7 @@ impl Shard {
         self.generation = self.generation.wrapping_add(1);
         let (transport, behind) = match opened {
             Opened::Stream { sender, gauge } => (Transport::Stream { sender, gauge }, Bytes::new()),
-            Opened::Socket(stream, behind) => {
-                (Transport::Socket(mio::net::TcpStream::from_std(stream)), behind)
-            }
+            Opened::Socket(stream, behind) => (Transport::Socket(mio::net::TcpStream::from_std(stream)), behind),
         };
         let beat = now + beat_ms(matches!(transport, Transport::Socket(_)));
         let entry = self.connections.vacant_entry();
@@ -463,6 +468,9 @@ impl Shard {
         };
         subscription.lane = Some(lane);
         let is_state = subscription.key.channel == Channel::State;
+        if is_state {
+            subscription.flow = Flow::Live;
+        }
         let here = self.lanes.entry(lane).or_insert_with(|| LaneHere {
             delivered: settled,
             subscriptions: Vec::new(),
@@ -472,7 +480,6 @@ impl Shard {
         here.subscriptions.push((place, named.id));
         if is_state {
             here.state = opening.last().cloned();
-            subscription.flow = Flow::Live;
             self.send_run(place, named.id, &opening);
             return;
         }

@@ -308,11 +308,7 @@ mod tests {
             }
             assert_eq!(
                 all,
-                [
-                    Incoming::Fragment,
-                    Incoming::Ping(Bytes::from_static(b"hi")),
-                    Incoming::Text("grüß".to_owned())
-                ]
+                [Incoming::Fragment, Incoming::Ping(Bytes::from_static(b"hi")), Incoming::Text("grüß".to_owned())]
             );
             assert!(decoder.is_idle());
         }

@@ -272,14 +272,16 @@ impl Log {
     fn read(&self, query: &Query) -> Page {
         let (after, until) = (query.after.max(self.trimmed), query.until.min(self.head));
         let limit = MOST_AT_ONCE.min(usize::try_from(query.limit).unwrap_or(MOST_AT_ONCE));
+        if after >= until {
+            // Never back: the range may start beyond the head.
+            let reached = if query.order == Order::Ascending { until.max(query.after) } else { query.after };
+            return Page { events: Vec::new(), reached, more: false };
+        }
         let (start, end) = match query.order {
-            Order::Ascending => (query.after, until.max(query.after)),
-            Order::Descending => (until, query.after),
+            Order::Ascending => (after, until),
+            Order::Descending => (until, after),
         };
         let mut page = Page { events: Vec::new(), reached: end, more: false };
-        if after >= until {
-            return page;
-        }
         if limit == 0 {
             return Page { reached: start, more: true, ..page };
         }
@@ -294,7 +296,7 @@ impl Log {
             if page.events.len() == limit || looked_at == MAX_ROWS_A_READ {
                 (page.reached, page.more) = match query.order {
                     Order::Ascending => (seq, seq < until),
-                    Order::Descending => (seq - 1, seq - 1 > query.after),
+                    Order::Descending => (seq - 1, seq - 1 > after),
                 };
                 return page;
             }

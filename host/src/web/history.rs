@@ -8,13 +8,12 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::engine::words::{Cursor, HistoryQuery, Mark, Shown, Skipped, Start};
 use crate::hub::feed::Feed;
 use crate::hub::join::{self, JoinError, Origin};
-use crate::hub::Hub;
 use crate::store::{Bounds, Order, Query, Seq};
 use crate::web::Site;
 use crate::web::error::Problem;
@@ -40,7 +39,7 @@ pub async fn history(
 ) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
     let asked = site.hub.read_history_query(query.unwrap_or_default(), &grant).await?;
-    let page = read_page(&site.hub, asked).await?;
+    let page = read_page(&site, asked).await?;
     let epoch = site.hub.settings().epoch.clone();
     let cursor = |seq| Cursor { epoch: epoch.clone(), seq }.to_string();
     let (payloads, skipped) = site.hub.payloads(page.events, page.skipped).await?;
@@ -62,11 +61,7 @@ pub async fn history(
 }
 
 /// `GET /api/events/{id}`.
-pub async fn event(
-    State(site): State<Site>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
+pub async fn event(State(site): State<Site>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
     let missing = || Problem::not_found("no event with this id is kept, or the token does not show it");
     let shown = site.hub.read(move |feed| feed.get(&id)).await?.ok_or_else(missing)?;
@@ -113,7 +108,7 @@ pub async fn summary(
         "per_minute": per_minute,
         "per_minute_by_type": per_minute_by_type,
     });
-    Ok(axum::Json(body).into_response())
+    Ok(json_text(body.to_string()))
 }
 
 fn read_minutes(query: &str) -> Result<u32, Problem> {
@@ -131,12 +126,14 @@ fn read_minutes(query: &str) -> Result<u32, Problem> {
     Ok(minutes)
 }
 
-fn json_text(body: String) -> Response {
+pub(super) fn json_text(body: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response()
 }
 
 /// Read the page, waiting for its first event when the client has asked for that.
-async fn read_page(hub: &Hub, asked: HistoryQuery) -> Result<Read, Problem> {
+async fn read_page(site: &Site, asked: HistoryQuery) -> Result<Read, Problem> {
+    let hub = &site.hub;
+    let mut draining = site.draining.subscribe();
     let deadline = Instant::now() + Duration::from_millis(u64::from(asked.wait_ms));
     let mut head = hub.head();
     let mut asked = asked;
@@ -156,14 +153,16 @@ async fn read_page(hub: &Hub, asked: HistoryQuery) -> Result<Read, Problem> {
             asked.since = Some(Start::After(Cursor { epoch, seq: page.next }));
         }
         skipped = page.skipped.take();
-        let grown = tokio::time::timeout_at(deadline, head.changed()).await;
-        match grown {
-            Ok(Ok(())) => tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)).await,
-            Ok(Err(_)) | Err(_) => {
-                page.skipped = skipped;
-                return Ok(page);
-            }
+        let grown = tokio::select! {
+            grown = head.changed() => grown.is_ok(),
+            _ = draining.wait_for(|draining| *draining) => false,
+            () = tokio::time::sleep_until(deadline) => false,
+        };
+        if !grown {
+            page.skipped = skipped;
+            return Ok(page);
         }
+        tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)).await;
     }
 }
 
@@ -185,14 +184,8 @@ fn read_once(feed: &Feed, asked: &HistoryQuery) -> Result<Read, JoinError> {
     };
     let until = until.min(before).min(bounds.head).max(after);
     let order = if asked.ascending { Order::Ascending } else { Order::Descending };
-    let query = Query {
-        filter: asked.filter.clone(),
-        text: asked.text.clone(),
-        after,
-        until,
-        order,
-        limit: asked.limit,
-    };
+    let query =
+        Query { filter: asked.filter.clone(), text: asked.text.clone(), after, until, order, limit: asked.limit };
     let page = feed.page(&query)?;
     let next = match order {
         Order::Ascending if page.more => page.reached,

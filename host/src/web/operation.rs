@@ -1,7 +1,5 @@
 //! For whoever runs the server: is it alive, is it ready, its metrics; and the state of the swarm.
 
-use std::sync::atomic::Ordering;
-
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
@@ -20,7 +18,7 @@ pub async fn healthz() -> &'static str {
 
 /// `GET /readyz`: the store can be read, and the server is not stopping.
 pub async fn readyz(State(site): State<Site>) -> Result<&'static str, Problem> {
-    if site.draining.load(Ordering::Relaxed) {
+    if *site.draining.borrow() {
         return Err(Problem::draining());
     }
     site.hub.read(|feed| feed.bounds()).await?;

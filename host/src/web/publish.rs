@@ -10,6 +10,7 @@ use crate::server::read_body;
 use crate::web::Site;
 use crate::web::auth::Scope;
 use crate::web::error::{Cause, Problem};
+use crate::web::history::json_text;
 
 /// The route.
 pub async fn publish(State(site): State<Site>, request: Request) -> Result<Response, Problem> {
@@ -20,7 +21,7 @@ pub async fn publish(State(site): State<Site>, request: Request) -> Result<Respo
     let receipts = site.ingest.submit(Body { format, bytes }).await?;
     let epoch = &site.hub.settings().epoch;
     let events: Vec<Value> = receipts.into_iter().map(|receipt| to_json(epoch, receipt)).collect();
-    Ok((StatusCode::CREATED, axum::Json(json!({ "events": events }))).into_response())
+    Ok((StatusCode::CREATED, json_text(json!({ "events": events }).to_string())).into_response())
 }
 
 fn to_json(epoch: &str, receipt: Receipt) -> Value {
@@ -61,7 +62,10 @@ mod tests {
     fn the_media_type_says_how_the_body_is_written() {
         let of = |value: &'static str| {
             let mut headers = HeaderMap::new();
-            headers.insert(header::CONTENT_TYPE, value.parse().map_err(|_| ()).unwrap_or_else(|()| header::HeaderValue::from_static("")));
+            headers.insert(
+                header::CONTENT_TYPE,
+                value.parse().map_err(|_| ()).unwrap_or_else(|()| header::HeaderValue::from_static("")),
+            );
             body_format(&headers).ok()
         };
         assert_eq!(of("application/json"), Some(BodyFormat::Json));

@@ -106,7 +106,8 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 
 /// Check the handshake (RFC 6455 section 4.2.1) and answer its key.
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
-    let upgrade = || Problem::new(Cause::UpgradeRequired, "this is a WebSocket: send the handshake of RFC 6455, version 13");
+    let upgrade =
+        || Problem::new(Cause::UpgradeRequired, "this is a WebSocket: send the handshake of RFC 6455, version 13");
     if !is_upgrade(headers) || headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(upgrade());
     }

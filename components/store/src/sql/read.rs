@@ -18,11 +18,13 @@ const MAX_LIMIT: u32 = 1_000;
 /// # Errors
 /// Those of the driver.
 pub fn read(db: &dyn Database, query: &Query) -> Result<Page, StoreError> {
-    let window = Window { after: query.after, until: query.until.min(bounds(db)?.head), order: query.order };
-    let all_read = |events| Page { events, reached: window.end(), more: false };
+    let bounds = bounds(db)?;
+    let asked = Window { after: query.after, until: query.until.min(bounds.head), order: query.order };
+    let window = Window { after: query.after.max(bounds.trimmed), ..asked };
     if window.is_empty() {
-        return Ok(all_read(Vec::new()));
+        return Ok(Page { events: Vec::new(), reached: asked.end(), more: false });
     }
+    let all_read = |events| Page { events, reached: window.end(), more: false };
     let limit = query.limit.min(MAX_LIMIT);
     if limit == 0 {
         return Ok(Page { events: Vec::new(), reached: window.start(), more: true });

@@ -1,34 +1,35 @@
 //! What is asked by time: the place of a moment in the log, and the counts of the last minutes. Time is the store's own
 //! (`logged_at`), which rises with the seq.
 
-use super::{Columns, Database, Param, int};
+use super::{Columns, Database, Param, bounds, int};
 use crate::{Seq, StoreError, Summary, UnixMs};
-
-/// Bisection over the seqs. Of every step holds: up to `low` all was logged in time, above `high` nothing was. A hole
-/// counts as in time.
-const SEQ_AT: &str = "\
-    WITH RECURSIVE search (low, high) AS (\
-        SELECT trimmed, max(head, coalesce((SELECT max(seq) FROM activity_events), 0)) FROM activity_log WHERE one = 1 \
-        UNION ALL \
-        SELECT iif(late, low, middle), iif(late, middle - 1, high) FROM (\
-            SELECT low, high, middle, coalesce((\
-                SELECT logged_at > ?1 FROM activity_events WHERE seq > low AND seq <= middle ORDER BY seq DESC LIMIT 1\
-            ), 0) AS late FROM (SELECT low, high, low + (high - low + 1) / 2 AS middle FROM search WHERE low < high)\
-        )\
-    ) \
-    SELECT coalesce(\
-        (SELECT max(seq) FROM activity_events WHERE seq <= (SELECT low FROM search WHERE low >= high)),\
-        (SELECT trimmed FROM activity_log WHERE one = 1))";
 
 /// The highest seq logged at or before `time` (`inclusive`) or strictly before it; `trimmed` when there is none.
 ///
 /// # Errors
 /// Those of the driver.
 pub fn seq_at(db: &dyn Database, time: UnixMs, inclusive: bool) -> Result<Seq, StoreError> {
-    // Whole milliseconds: before a moment is at or before the one that precedes it.
-    let last = if inclusive { int(time) } else { int(time) - 1 };
-    let rows = db.query(SEQ_AT, &[Param::Int(last)])?;
-    Columns::of(rows.into_iter().next())?.seq()
+    /// The last event of `(?1, ?2]`.
+    const PROBE: &str = "SELECT seq, logged_at FROM activity_events WHERE seq > ?1 AND seq <= ?2 \
+         ORDER BY seq DESC LIMIT 1";
+    let bounds = bounds(db)?;
+    // Up to `low` all was logged in time, above `high` nothing was; a hole counts as in time.
+    let (mut low, mut high, mut found) = (bounds.trimmed, bounds.head, bounds.trimmed);
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        let Some(row) = db.query(PROBE, &[Param::Int(int(low)), Param::Int(int(middle))])?.into_iter().next() else {
+            low = middle;
+            continue;
+        };
+        let mut row = Columns::of(Some(row))?;
+        let (seq, logged_at) = (row.seq()?, row.seq()?);
+        if logged_at < time || (inclusive && logged_at == time) {
+            (low, found) = (middle, seq);
+        } else {
+            high = seq.saturating_sub(1);
+        }
+    }
+    Ok(found)
 }
 
 /// Events by minute and type over the last `minutes`, the current one included, newest first.

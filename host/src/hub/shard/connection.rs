@@ -188,7 +188,13 @@ pub struct Connection {
 impl Connection {
     /// A connection that has just been opened.
     #[must_use]
-    pub fn new(generation: u32, client: Arc<Client>, transport: Transport, now: MonotonicMs, beat: MonotonicMs) -> Self {
+    pub fn new(
+        generation: u32,
+        client: Arc<Client>,
+        transport: Transport,
+        now: MonotonicMs,
+        beat: MonotonicMs,
+    ) -> Self {
         Self {
             generation,
             client,
