@@ -150,7 +150,7 @@ impl Engine {
         let component = rules::compile(&self.inner.wasmtime, wasm)?;
         let world = RulesWorld { pre: rules::link(&self.inner.wasi, &component)? };
         let mut instance = self.instance(world, rules::NAME);
-        instance.start().map_err(RulesError::NotStarting)?;
+        instance.start().map_err(|e| rules::not_starting(&e))?;
         if self.inner.had_rules.swap(true, Ordering::Relaxed) {
             self.inner.metrics.component_reloads.get_or_create(&Label { component: rules::NAME }).inc();
         }
@@ -167,7 +167,7 @@ impl Engine {
 
     fn started<W: instance::World>(&self, world: W, name: &'static str) -> Result<Instance<W>, EngineError> {
         let mut instance = self.instance(world, name);
-        instance.start().map_err(|e| EngineError::Component { component: name, detail: e.to_string() })?;
+        instance.start().map_err(|e| EngineError::Component { component: name, detail: format!("{e:#}") })?;
         Ok(instance)
     }
 

@@ -48,8 +48,6 @@ use websocket::CloseCode;
 const SUBSCRIPTIONS: usize = 4;
 /// Batches of events that wait for the lanes' thread; past that, following waits.
 const COMMITTED: usize = 8;
-/// Jobs that wait for one renderer; past that, whoever has one waits.
-const RENDERS: usize = 1_024;
 /// How long a cursor beyond the head is waited for (contract section 4, promise 3), and how often it is looked for.
 const FUTURE_WAIT: Duration = Duration::from_secs(2);
 const FUTURE_LOOK: Duration = Duration::from_millis(50);
@@ -172,7 +170,7 @@ impl Hub {
         let (shards, prepared): (Vec<_>, Vec<_>) =
             (0..processors.min(8)).map(|_| shard::prepare()).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         let renderers = (0..processors.min(4)).map(|_| engine.broadcaster(settings.clone()));
-        let renderers = Pool::spawn("renderer", RENDERS, renderers.collect::<Result<Vec<_>, _>>()?)?;
+        let renderers = Pool::new("renderer", renderers.collect::<Result<Vec<_>, _>>()?)?;
         // Unbounded, so that a shard never waits for the lanes while they wait for it; what is in it is bounded by the
         // subscriptions there are: each attaches once and detaches once.
         let (commands, to_lanes) = crossbeam_channel::unbounded();

@@ -1,7 +1,6 @@
 //! The broadcaster component: glue between `activity:broadcast/broadcaster` and the policy. It keeps one instance of
 //! the lanes and their settings, and otherwise translates and delegates.
 
-#[expect(clippy::all, clippy::pedantic, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit/types", "../../wit/broadcast"],
@@ -18,8 +17,8 @@ use activity_policy::lanes::Lanes;
 use activity_policy::{filter, format, protocol, query};
 
 use bindings::exports::activity::broadcast::broadcaster::{
-    ClientMessage, Guest, HistoryQuery, Item, LaneId, LaneKey, MonotonicMs, Output, ProtocolError, Seq, Settings, Shown,
-    Skipped, Subscription,
+    ClientMessage, Guest, HistoryQuery, Item, LaneId, LaneKey, MonotonicMs, Output, ProtocolError, Seq, Settings,
+    Shown, Skipped, Subscription,
 };
 use translate::{from, into};
 

@@ -84,7 +84,8 @@ mod tests {
         assert_eq!(draft.task_id.as_deref(), Some("t"));
         assert_eq!(draft.agent_id.as_deref(), Some("g"));
         assert_eq!(draft.data, r#"{"a":1}"#);
-        let bare = read_text(r#"{"specversion":"1.0","type":"a.b","source":"s","id":"1","time":null,"data":null}"#).unwrap();
+        let bare =
+            read_text(r#"{"specversion":"1.0","type":"a.b","source":"s","id":"1","time":null,"data":null}"#).unwrap();
         assert_eq!((bare.timestamp, bare.data.as_str()), (None, "{}"));
     }
 
@@ -98,7 +99,10 @@ mod tests {
             (r#"{"specversion":"1.0","type":5,"source":"s","id":"1"}"#, "type"),
             (r#"{"specversion":"1.0","type":"a.b","source":"s","id":"1","data":"x"}"#, "data"),
             (r#"{"specversion":"1.0","type":"a.b","source":"s","id":"1","data_base64":"eA=="}"#, "data_base64"),
-            (r#"{"specversion":"1.0","type":"a.b","source":"s","id":"1","datacontenttype":"text/xml"}"#, "datacontenttype"),
+            (
+                r#"{"specversion":"1.0","type":"a.b","source":"s","id":"1","datacontenttype":"text/xml"}"#,
+                "datacontenttype",
+            ),
             (r#"{"specversion":"1.0","type":"a.b","source":"s","id":"1","task_id":"t"}"#, "task_id"),
             (r#"{"specversion":"1.0","type":"a.b","source":"s","id":"1","id":"2"}"#, "id"),
         ] {

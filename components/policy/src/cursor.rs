@@ -75,7 +75,23 @@ mod tests {
     #[test]
     fn what_is_no_cursor_is_refused() {
         let long = format!("{}:1", "a".repeat(65));
-        for text in ["", ":", "a:", ":1", "a:01", "a:+1", "a:-1", "a:1 ", " a:1", "a:1:2", "a b:1", "é:1", "a:18446744073709551616", "a:1e3", &long] {
+        for text in [
+            "",
+            ":",
+            "a:",
+            ":1",
+            "a:01",
+            "a:+1",
+            "a:-1",
+            "a:1 ",
+            " a:1",
+            "a:1:2",
+            "a b:1",
+            "é:1",
+            "a:18446744073709551616",
+            "a:1e3",
+            &long,
+        ] {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

@@ -183,8 +183,20 @@ mod tests {
             ("task.bidding", "⏳", "{}", "Task open for bids", "Task open for bids"),
             ("task.started", "▶️", r#"{"agent":"forge"}"#, "Task started by forge", "Task started"),
             ("task.failed", "❌", r#"{"reason":"no bids"}"#, "Task failed: no bids", "Task failed"),
-            ("agent.status_changed", "🔄", r#"{"name":"Echo","status":"idle"}"#, "Agent Echo is now idle", "An agent changed status"),
-            ("auction.closed", "🏁", r#"{"winner":"forge","amount":50}"#, "Auction closed: forge won at 50sats", "Auction closed"),
+            (
+                "agent.status_changed",
+                "🔄",
+                r#"{"name":"Echo","status":"idle"}"#,
+                "Agent Echo is now idle",
+                "An agent changed status",
+            ),
+            (
+                "auction.closed",
+                "🏁",
+                r#"{"winner":"forge","amount":50}"#,
+                "Auction closed: forge won at 50sats",
+                "Auction closed",
+            ),
             ("tool.completed", "⚙️", r#"{"tool":"grep"}"#, "Tool completed: grep", "Tool completed"),
             ("tool.failed", "💥", r#"{"tool":"grep"}"#, "Tool failed: grep", "Tool failed"),
             ("system.warning", "🔶", r#"{"message":"hot"}"#, "Warning: hot", "System warning"),
@@ -196,7 +208,8 @@ mod tests {
         for (event_type, icon, data, full, bare) in rows {
             let display = display(&event(event_type, None, data), None);
             assert_eq!((display.icon.as_str(), display.text.as_str()), (icon, full), "{event_type}");
-            let bare_display = super::display(&event(event_type, None, r#"{"agent":{},"name":null,"amount":""}"#), None);
+            let bare_display =
+                super::display(&event(event_type, None, r#"{"agent":{},"name":null,"amount":""}"#), None);
             assert_eq!(bare_display.text, bare, "{event_type}");
         }
     }
@@ -219,7 +232,11 @@ mod tests {
 
     #[test]
     fn the_words_of_the_rules_go_first_and_are_cleaned_and_cut() {
-        let given = Display { icon: "\u{1b}[1m★".to_owned(), label: String::new(), text: format!("\u{202e}{}", "x".repeat(500)) };
+        let given = Display {
+            icon: "\u{1b}[1m★".to_owned(),
+            label: String::new(),
+            text: format!("\u{202e}{}", "x".repeat(500)),
+        };
         let shown = display(&event("task.assigned", None, "{}"), Some(&given));
         assert_eq!(shown.icon, "★");
         assert_eq!(shown.label, "Task assigned");

@@ -36,8 +36,12 @@ impl Filter {
     /// # Errors
     /// `bad_filter` for a list or an entry over its bound or a type that none can be; `forbidden` for more than `grant`.
     pub fn ask(self, grant: Option<&[String]>) -> Result<Self, ProtocolError> {
-        let lists =
-            [("types", &self.types), ("sources", &self.sources), ("task_ids", &self.task_ids), ("agent_ids", &self.agent_ids)];
+        let lists = [
+            ("types", &self.types),
+            ("sources", &self.sources),
+            ("task_ids", &self.task_ids),
+            ("agent_ids", &self.agent_ids),
+        ];
         for (name, list) in lists {
             if list.len() > MAX_ENTRIES {
                 return Err(ProtocolError::new(ErrorCode::BadFilter, format!("{name}: at most {MAX_ENTRIES} entries")));
@@ -139,7 +143,10 @@ fn narrow(asked: Vec<String>, grant: Option<&[String]>) -> Result<Vec<String>, P
             }
         }
         if !allowed {
-            return Err(ProtocolError::new(ErrorCode::Forbidden, "types: the token does not allow all that is asked for"));
+            return Err(ProtocolError::new(
+                ErrorCode::Forbidden,
+                "types: the token does not allow all that is asked for",
+            ));
         }
     }
     if asked.is_empty() {
@@ -154,7 +161,8 @@ fn canonical(patterns: Vec<String>) -> Vec<String> {
         return Vec::new();
     }
     let patterns = sorted(patterns);
-    let kept = patterns.iter().filter(|pattern| !patterns.iter().any(|other| other != *pattern && covers(other, pattern)));
+    let kept =
+        patterns.iter().filter(|pattern| !patterns.iter().any(|other| other != *pattern && covers(other, pattern)));
     kept.cloned().collect()
 }
 
@@ -211,12 +219,15 @@ mod tests {
 
     #[test]
     fn bounds_and_shapes_are_checked() {
-        for asked in ["", "Task.*", "task.", ".task", "task..x", "ta*k", "*.created", "task.*.x", "**", "t\u{e4}sk", ".*"] {
+        for asked in
+            ["", "Task.*", "task.", ".task", "task..x", "ta*k", "*.created", "task.*.x", "**", "t\u{e4}sk", ".*"]
+        {
             assert_eq!(ask(&[asked], None), Err(ErrorCode::BadFilter), "{asked:?}");
         }
         assert_eq!(ask(&["a"; 64], None), Ok(strings(&["a"])));
         assert_eq!(ask(&["a"; 65], None), Err(ErrorCode::BadFilter));
-        let sources = |source: String| Filter { sources: vec![source], ..Filter::default() }.ask(None).map_err(|e| e.code);
+        let sources =
+            |source: String| Filter { sources: vec![source], ..Filter::default() }.ask(None).map_err(|e| e.code);
         assert!(sources("s".repeat(128)).is_ok());
         assert_eq!(sources("s".repeat(129)), Err(ErrorCode::BadFilter));
     }

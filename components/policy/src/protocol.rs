@@ -119,7 +119,10 @@ pub(crate) fn read_whole(text: &str) -> Option<u32> {
 pub(crate) fn check_replay(replay: Option<u32>) -> Result<u32, ProtocolError> {
     match replay {
         Some(count) if count <= MAX_REPLAY => Ok(count),
-        _ => Err(ProtocolError::new(ErrorCode::BadFilter, format!("replay must be a whole number from 0 to {MAX_REPLAY}"))),
+        _ => Err(ProtocolError::new(
+            ErrorCode::BadFilter,
+            format!("replay must be a whole number from 0 to {MAX_REPLAY}"),
+        )),
     }
 }
 
@@ -132,7 +135,10 @@ pub(crate) fn check_rate(rate: Option<u32>) -> Result<u32, ProtocolError> {
 
 pub(crate) fn check_label(label: &str) -> Result<String, ProtocolError> {
     if label.is_empty() || label.chars().count() > MAX_LABEL {
-        return Err(ProtocolError::new(ErrorCode::BadFilter, format!("id must be a string of 1 to {MAX_LABEL} characters")));
+        return Err(ProtocolError::new(
+            ErrorCode::BadFilter,
+            format!("id must be a string of 1 to {MAX_LABEL} characters"),
+        ));
     }
     Ok(label.to_owned())
 }
@@ -142,7 +148,10 @@ pub(crate) fn read_start(text: &str) -> Result<Start, ProtocolError> {
         "earliest" => Ok(Start::Earliest),
         "latest" => Ok(Start::Latest),
         text => cursor::parse(text).map(Start::After).ok_or_else(|| {
-            ProtocolError::new(ErrorCode::BadCursor, "since must be a cursor that this server gave, `earliest` or `latest`")
+            ProtocolError::new(
+                ErrorCode::BadCursor,
+                "since must be a cursor that this server gave, `earliest` or `latest`",
+            )
         }),
     }
 }

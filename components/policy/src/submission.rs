@@ -33,13 +33,15 @@ pub struct Limits {
     pub max_events: u32,
 }
 
-/// Why a submission was refused before the store was asked.
+/// Why a submission was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the cases are those of the WIT enum")]
 pub enum RefusalCode {
     NotJson,
     Invalid,
     TooLarge,
+    Conflict,
+    Unavailable,
 }
 
 /// A refused submission.
@@ -75,7 +77,12 @@ pub fn parse(format: BodyFormat, bytes: &[u8], limits: Limits) -> Result<Vec<Pla
 ///
 /// # Errors
 /// The whole body is refused for the first thing that is wrong in it.
-pub fn accept_body(format: BodyFormat, bytes: &[u8], limits: Limits, stamp: &mut Stamp) -> Result<Vec<Accepted>, Refusal> {
+pub fn accept_body(
+    format: BodyFormat,
+    bytes: &[u8],
+    limits: Limits,
+    stamp: &mut Stamp,
+) -> Result<Vec<Accepted>, Refusal> {
     read_drafts(format, bytes, limits)
         .and_then(|drafts| each(drafts, |draft| accept(draft, stamp)))
         .map_err(|refusal| of_batch(refusal, format, bytes))
@@ -203,7 +210,10 @@ fn bounded(mut text: String) -> String {
 }
 
 /// Do something for each event, and say which one it was when it is refused.
-fn each<T, R>(items: impl IntoIterator<Item = T>, mut work: impl FnMut(T) -> Result<R, Refusal>) -> Result<Vec<R>, Refusal> {
+fn each<T, R>(
+    items: impl IntoIterator<Item = T>,
+    mut work: impl FnMut(T) -> Result<R, Refusal>,
+) -> Result<Vec<R>, Refusal> {
     let numbered = (0_u32..).zip(items);
     numbered.map(|(index, item)| work(item).map_err(|refusal| Refusal { index: Some(index), ..refusal })).collect()
 }

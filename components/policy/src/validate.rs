@@ -27,7 +27,9 @@ pub fn draft(draft: &Draft<'_>) -> Result<(), String> {
             return Err(format!("event_type is longer than {MAX_TYPE_BYTES} bytes"));
         }
         Some(text) if !is_event_type(text) => {
-            return Err("event_type must be lower-case letters, digits, `_` and `-`, dotted like `task.created`".to_owned());
+            return Err(
+                "event_type must be lower-case letters, digits, `_` and `-`, dotted like `task.created`".to_owned()
+            );
         }
         Some(text) => no_secret("event_type", text)?,
     }

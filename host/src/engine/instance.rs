@@ -40,7 +40,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    fn new(component: &'static str, error: &wasmtime::Error) -> Self {
+    pub(super) fn new(component: &'static str, error: &wasmtime::Error) -> Self {
         if error.is::<TimeLimit>() {
             Self::TimedOut { component }
         } else if error.is::<MemoryLimit>() {
@@ -128,9 +128,10 @@ impl<W: World> Instance<W> {
         }
     }
 
-    /// Has an instance ready, so that one which cannot start says so before there is anything to do.
-    pub fn start(&mut self) -> Result<(), CallError> {
-        self.call(|_, _| Ok(()))
+    /// Has an instance ready, so that one which cannot start says so before there is anything to do. The failure is
+    /// the caller's to report; it is no failed call.
+    pub fn start(&mut self) -> wasmtime::Result<()> {
+        self.run(|_, _| Ok(()))
     }
 
     /// Makes one call, on a fresh instance when there is none.
@@ -138,9 +139,22 @@ impl<W: World> Instance<W> {
         &mut self,
         call: impl FnOnce(&W::Exports, &mut Store<State>) -> wasmtime::Result<R>,
     ) -> Result<R, CallError> {
+        self.counts.calls.inc();
+        self.run(call).map_err(|error| {
+            let error = CallError::new(self.name, &error);
+            self.counts.traps.inc();
+            self.retired = true;
+            self.complaints.tell(&error);
+            error
+        })
+    }
+
+    fn run<R>(
+        &mut self,
+        call: impl FnOnce(&W::Exports, &mut Store<State>) -> wasmtime::Result<R>,
+    ) -> wasmtime::Result<R> {
         let ticker = Arc::clone(&self.ticker);
         let _running = ticker.begin();
-        self.counts.calls.inc();
         // Taken out for the call, so that whatever happens in it, a panic of the host's included, retires the instance.
         let (result, own) = match self.live.take() {
             Some(mut live) => {
@@ -155,13 +169,7 @@ impl<W: World> Instance<W> {
             None => self.first_call(call),
         };
         self.counts.seconds.inc_by(own.as_secs_f64());
-        result.map_err(|error| {
-            let error = CallError::new(self.name, &error);
-            self.counts.traps.inc();
-            self.retired = true;
-            self.complaints.tell(&error);
-            error
-        })
+        result
     }
 
     fn first_call<R>(

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, Linker, ResourceType};
 
 use super::bindings::rules::{FeedRules, FeedRulesPre};
 use super::instance::{CallError, Instance, World};
@@ -101,11 +101,41 @@ pub fn link(linker: &Linker<State>, component: &Component) -> Result<FeedRulesPr
     if component.get_export_index(None, EXPORT).is_none() {
         return Err(RulesError::MissingExport { found });
     }
-    // A part of WASI that is not given here (HTTP, say) may be imported and not called: a toolchain's runtime often is.
     let mut linker = linker.clone();
-    let linked = linker.define_unknown_imports_as_traps(component).and_then(|()| linker.instantiate_pre(component));
+    let linked = stub(&mut linker, component).and_then(|()| linker.instantiate_pre(component));
     let pre = linked.map_err(|e| RulesError::Mismatch { detail: format!("{e:#}") })?;
     FeedRulesPre::new(pre).map_err(|e| RulesError::Mismatch { detail: format!("{e:#}") })
+}
+
+/// Whether the sandbox's linker has this interface.
+fn is_given(name: &str) -> bool {
+    let packages = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
+    let package = name.strip_prefix("wasi:").and_then(|rest| rest.split('/').next());
+    package.is_some_and(|p| packages.contains(&p)) && name.contains("@0.2.")
+}
+
+/// A part of WASI that is not given (HTTP, say) may be imported, as a toolchain's runtime often does, and not called:
+/// its functions are traps.
+fn stub(linker: &mut Linker<State>, component: &Component) -> wasmtime::Result<()> {
+    let engine = component.engine();
+    for (name, item) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+        if is_given(name) || !name.starts_with("wasi:") {
+            continue;
+        }
+        let mut stubs = linker.instance(name)?;
+        for (item_name, item) in instance.exports(engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(_) => {
+                    let cause = format!("{name} is not given");
+                    stubs.func_new(item_name, move |_, _, _, _| Err(wasmtime::Error::msg(cause.clone())))?;
+                }
+                ComponentItem::Resource(_) => stubs.resource(item_name, ResourceType::host::<()>(), |_, _| Ok(()))?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn only_types(engine: &wasmtime::Engine, item: &ComponentItem) -> bool {
@@ -132,7 +162,22 @@ impl World for RulesWorld {
     }
 
     fn start(&self, store: &mut Store<State>) -> wasmtime::Result<FeedRules> {
-        self.pre.instantiate(store)
+        let instance = self.pre.instance_pre().instantiate(&mut *store)?;
+        // Wasmtime compares the types of the exports only now.
+        FeedRules::new(store, &instance).map_err(|e| Misfit(format!("{e:#}")).into())
+    }
+}
+
+/// The exports of a started component have other types.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misfit(String);
+
+/// Why a component that was linked does not start.
+pub fn not_starting(error: &wasmtime::Error) -> RulesError {
+    match error.downcast_ref::<Misfit>() {
+        Some(Misfit(detail)) => RulesError::Mismatch { detail: detail.clone() },
+        None => RulesError::NotStarting(CallError::new(NAME, error)),
     }
 }
 
@@ -186,6 +231,14 @@ fn at_most(mut text: String, bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_linker_has_wasi_0_2_without_http() {
+        assert!(is_given("wasi:io/poll@0.2.6"));
+        assert!(!is_given("wasi:http/types@0.2.6"));
+        assert!(!is_given("wasi:io/poll@0.3.0"));
+        assert!(!is_given("evil:io/poll@0.2.6"));
+    }
 
     #[test]
     fn a_long_text_is_cut_between_characters() {

@@ -86,3 +86,44 @@ fn run(shared: &Shared, engine: &wasmtime::Engine) {
         idle = if shared.calls.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Instant;
+
+    use super::*;
+
+    fn soon(condition: impl Fn() -> bool) -> bool {
+        let start = Instant::now();
+        while !condition() {
+            if start.elapsed() > Duration::from_secs(10) {
+                return false;
+            }
+            thread::yield_now();
+        }
+        true
+    }
+
+    #[test]
+    fn it_parks_without_calls_and_comes_back_for_one() {
+        let ticker = Ticker::spawn(wasmtime::Engine::default()).unwrap();
+        let parked = || ticker.shared.parked.load(Ordering::SeqCst);
+        assert!(soon(parked), "no call: no ticks");
+        let running = ticker.begin();
+        assert!(soon(|| !parked()));
+        thread::sleep(TICK * (IDLE_TICKS + 5));
+        assert!(!parked(), "it ticks as long as the call runs");
+        drop(running);
+        assert!(soon(parked));
+    }
+
+    #[test]
+    fn its_thread_ends_with_it() {
+        let ticker = Ticker::spawn(wasmtime::Engine::default()).unwrap();
+        let shared = Arc::downgrade(&ticker.shared);
+        drop(ticker);
+        assert!(soon(|| shared.strong_count() == 0));
+    }
+}

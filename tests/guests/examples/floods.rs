@@ -1,5 +1,7 @@
 //! Gives back as much as it can hold.
 
+#![cfg(target_family = "wasm")]
+
 use hostile_guests::{Display, Draft, Event, Guest, Presentation};
 
 struct Rules;

@@ -1,5 +1,7 @@
 //! Takes memory without end.
 
+#![cfg(target_family = "wasm")]
+
 use hostile_guests::{Draft, Event, Guest, Presentation};
 
 struct Rules;

@@ -1,5 +1,7 @@
 //! Calls itself until the stack ends.
 
+#![cfg(target_family = "wasm")]
+
 use hostile_guests::{Draft, Event, Guest, Presentation};
 
 struct Rules;

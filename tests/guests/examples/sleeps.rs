@@ -1,5 +1,7 @@
 //! Waits: it uses no CPU time, so only a ban ends it.
 
+#![cfg(target_family = "wasm")]
+
 use hostile_guests::{Draft, Event, Guest, Presentation};
 
 struct Rules;

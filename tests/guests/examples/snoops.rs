@@ -1,5 +1,8 @@
 //! Looks for what the host might have left lying about, and tells.
 
+#![cfg(target_family = "wasm")]
+#![expect(clippy::print_stdout, reason = "one of the things it tries")]
+
 use hostile_guests::{Draft, Event, Guest, Presentation};
 
 struct Rules;

@@ -1,5 +1,7 @@
 //! Never comes back.
 
+#![cfg(target_family = "wasm")]
+
 use hostile_guests::{Draft, Event, Guest, Presentation};
 
 struct Rules;

@@ -1,5 +1,7 @@
 //! Crashes on `poison`, and counts in its memory how often it was called.
 
+#![cfg(target_family = "wasm")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hostile_guests::{Draft, Event, Guest, Presentation};

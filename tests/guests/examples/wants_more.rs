@@ -1,5 +1,6 @@
 //! Rules in every respect, but for an import that no host of ours has.
 
+#![cfg(target_family = "wasm")]
 #![expect(missing_docs, reason = "generated")]
 
 use hostile_guests::{Draft, Event, Guest, Presentation};

@@ -1,5 +1,6 @@
 //! The right names with other types.
 
+#![cfg(target_family = "wasm")]
 #![expect(missing_docs, reason = "generated")]
 
 wit_bindgen::generate!({

@@ -1,5 +1,6 @@
 //! A component, but for something else.
 
+#![cfg(target_family = "wasm")]
 #![expect(missing_docs, reason = "generated")]
 
 wit_bindgen::generate!({

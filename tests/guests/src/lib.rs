@@ -1,5 +1,6 @@
 //! The world `activity:rules/feed-rules` for the guests in `examples/`: each is one way of misbehaving, and
-//! `tests/components.rs` checks that each has its test.
+//! `tests/components.rs` checks that each has its test. Natively they are empty: the names of WIT exports are no
+//! symbols that a native linker takes.
 
 #![expect(missing_docs, reason = "the generated items are documented in wit/")]
 

@@ -49,7 +49,14 @@ impl Lane {
     }
 
     /// An event that matches. `crowded` says that all lanes together hold too much.
-    pub(super) fn offer(&mut self, held: &Rc<Held>, now: MonotonicMs, crowded: bool, settings: &Settings, out: &mut Out) {
+    pub(super) fn offer(
+        &mut self,
+        held: &Rc<Held>,
+        now: MonotonicMs,
+        crowded: bool,
+        settings: &Settings,
+        out: &mut Out,
+    ) {
         let seq = held.body.event().seq;
         if seq <= self.seen {
             return;

@@ -54,7 +54,8 @@ fn where_it_starts() {
 
 #[test]
 fn a_rate_above_the_servers_is_lowered() {
-    let rate = |rate: &str| subscribed(&format!(r#"{{"action":"subscribe","channel":"events","rate":{rate}}}"#)).lane.rate;
+    let rate =
+        |rate: &str| subscribed(&format!(r#"{{"action":"subscribe","channel":"events","rate":{rate}}}"#)).lane.rate;
     assert_eq!((rate("1"), rate("10"), rate("11"), rate("99999999999999999999")), (1, 10, 10, 10));
 }
 
@@ -62,10 +63,29 @@ fn a_rate_above_the_servers_is_lowered() {
 fn what_cannot_be_had_is_refused_with_its_code() {
     let with = |rest: &str| refused(&format!(r#"{{"action":"subscribe","channel":"events",{rest}}}"#), None);
     for rest in [
-        r#""types":"task.*""#, r#""types":[1]"#, r#""types":[null]"#, r#""types":["Task"]"#, r#""types":[""]"#, r#""types":{}"#,
-        r#""sources":[true]"#, r#""task_ids":"x""#, r#""agent_ids":[[]]"#, r#""replay":-1"#, r#""replay":101"#, r#""replay":1.5"#,
-        r#""replay":"5""#, r#""rate":0"#, r#""rate":-1"#, r#""rate":1e1"#, r#""rate":"fast""#, r#""rate":true"#, r#""id":5"#,
-        r#""id":"""#, r#""id":[]"#, r#""task_id":"x""#, r#""typo":1"#,
+        r#""types":"task.*""#,
+        r#""types":[1]"#,
+        r#""types":[null]"#,
+        r#""types":["Task"]"#,
+        r#""types":[""]"#,
+        r#""types":{}"#,
+        r#""sources":[true]"#,
+        r#""task_ids":"x""#,
+        r#""agent_ids":[[]]"#,
+        r#""replay":-1"#,
+        r#""replay":101"#,
+        r#""replay":1.5"#,
+        r#""replay":"5""#,
+        r#""rate":0"#,
+        r#""rate":-1"#,
+        r#""rate":1e1"#,
+        r#""rate":"fast""#,
+        r#""rate":true"#,
+        r#""id":5"#,
+        r#""id":"""#,
+        r#""id":[]"#,
+        r#""task_id":"x""#,
+        r#""typo":1"#,
     ] {
         assert_eq!(with(rest), ErrorCode::BadFilter, "{rest}");
     }
@@ -76,7 +96,11 @@ fn what_cannot_be_had_is_refused_with_its_code() {
         assert_eq!(with(rest), ErrorCode::BadCursor, "{rest}");
     }
     for channel in [r#""#, r#","channel":"nope""#, r#","channel":null"#, r#","channel":5"#] {
-        assert_eq!(refused(&format!(r#"{{"action":"subscribe"{channel}}}"#), None), ErrorCode::UnknownChannel, "{channel}");
+        assert_eq!(
+            refused(&format!(r#"{{"action":"subscribe"{channel}}}"#), None),
+            ErrorCode::UnknownChannel,
+            "{channel}"
+        );
     }
     let bids = r#"{"action":"subscribe","channel":"events","types":["bid.*"]}"#;
     assert_eq!(refused(bids, Some(&["task.*"])), ErrorCode::Forbidden);
@@ -113,8 +137,20 @@ fn the_other_messages() {
 fn what_is_no_message_is_malformed() {
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     for text in [
-        "", "x", "1", "null", "[]", "{}", r#"{"action":5}"#, r#"{"action":"dance"}"#, r#"{"action":"Subscribe"}"#, r#"{"action":"refresh"}"#,
-        r#"{"action":"refresh","token":5}"#, r#"{"action":"unsubscribe","id":5}"#, r#"{"action":"ping"} {}"#, &deep,
+        "",
+        "x",
+        "1",
+        "null",
+        "[]",
+        "{}",
+        r#"{"action":5}"#,
+        r#"{"action":"dance"}"#,
+        r#"{"action":"Subscribe"}"#,
+        r#"{"action":"refresh"}"#,
+        r#"{"action":"refresh","token":5}"#,
+        r#"{"action":"unsubscribe","id":5}"#,
+        r#"{"action":"ping"} {}"#,
+        &deep,
     ] {
         assert!(matches!(say(text), ClientMessage::Malformed(_)), "{text:?}");
     }

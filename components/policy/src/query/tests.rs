@@ -62,8 +62,20 @@ fn an_offset_survives_being_unescaped() {
 #[test]
 fn what_cannot_be_had_is_refused_with_its_code() {
     for query in [
-        "limit=0", "limit=1001", "limit=-1", "limit=x", "limit=5&limit=5", "order=up", "wait=31", "wait=30.001", "wait=x", "wait=1.x",
-        "type=Bad", "colour=red", "replay=5", "order=asc&order=asc",
+        "limit=0",
+        "limit=1001",
+        "limit=-1",
+        "limit=x",
+        "limit=5&limit=5",
+        "order=up",
+        "wait=31",
+        "wait=30.001",
+        "wait=x",
+        "wait=1.x",
+        "type=Bad",
+        "colour=red",
+        "replay=5",
+        "order=asc&order=asc",
     ] {
         assert_eq!(history(query), Err(ErrorCode::BadFilter), "{query}");
     }
@@ -91,7 +103,10 @@ fn a_wait_is_in_seconds() {
 #[test]
 fn a_stream() {
     let plain = stream("").unwrap();
-    assert_eq!((plain.lane.channel, plain.lane.format, plain.start), (Channel::Events, Format::SseJson, Start::Replay(20)));
+    assert_eq!(
+        (plain.lane.channel, plain.lane.format, plain.start),
+        (Channel::Events, Format::SseJson, Start::Replay(20))
+    );
     let full = stream("channel=events&types=task.*&task_id=t&rate=50&replay=3&format=html&id=main").unwrap();
     assert_eq!((full.lane.rate, full.lane.format, full.start), (10, Format::SseHtml, Start::Replay(3)));
     assert_eq!(full.lane.label.as_deref(), Some("main"));
@@ -99,8 +114,13 @@ fn a_stream() {
     assert_eq!(stream("since=2024-01-15T10:30:00Z").unwrap().start, Start::AfterTime(1_705_314_600_000));
     assert_eq!(stream("channel=state").unwrap().lane.channel, Channel::State);
     for (query, code) in [
-        ("channel=x", ErrorCode::UnknownChannel), ("format=xml", ErrorCode::BadFilter), ("rate=0", ErrorCode::BadFilter),
-        ("replay=101", ErrorCode::BadFilter), ("since=x", ErrorCode::BadCursor), ("token=x", ErrorCode::BadFilter), ("limit=5", ErrorCode::BadFilter),
+        ("channel=x", ErrorCode::UnknownChannel),
+        ("format=xml", ErrorCode::BadFilter),
+        ("rate=0", ErrorCode::BadFilter),
+        ("replay=101", ErrorCode::BadFilter),
+        ("since=x", ErrorCode::BadCursor),
+        ("token=x", ErrorCode::BadFilter),
+        ("limit=5", ErrorCode::BadFilter),
     ] {
         assert_eq!(stream(query).unwrap_err(), code, "{query}");
     }

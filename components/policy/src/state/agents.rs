@@ -72,11 +72,8 @@ impl Agents {
             agent.last = last;
             return;
         }
-        let agent = Agent {
-            name: name.unwrap_or_else(|| word(id)),
-            status: status.unwrap_or("online").to_owned(),
-            last,
-        };
+        let agent =
+            Agent { name: name.unwrap_or_else(|| word(id)), status: status.unwrap_or("online").to_owned(), last };
         let id = id.to_owned();
         self.table.insert(&id, event.seq, agent, MAX_AGENTS);
     }

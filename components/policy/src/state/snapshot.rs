@@ -120,7 +120,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<State> {
     }
     for entry in json.get("open")?.as_array()?.iter().take(MAX_TASKS) {
         let [seq, id, status, description] = entry.as_array()? else { return None };
-        let task = Task { status: Status::read(status.as_str()?)?, description: description.as_str().map(str::to_owned) };
+        let task =
+            Task { status: Status::read(status.as_str()?)?, description: description.as_str().map(str::to_owned) };
         put(&mut state.tasks.open, id.as_str()?, seq.as_u64()?, task);
     }
     Some(state)
@@ -128,7 +129,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<State> {
 
 fn read_agent(json: &Json<'_>) -> Option<Agent> {
     let last = json.get("last")?;
-    let last = Act { event_type: text(last, "event_type")?, text: text(last, "text")?, timestamp: text(last, "timestamp")? };
+    let last =
+        Act { event_type: text(last, "event_type")?, text: text(last, "text")?, timestamp: text(last, "timestamp")? };
     Some(Agent { name: text(json, "name")?, status: text(json, "status")?, last })
 }
 

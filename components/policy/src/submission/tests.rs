@@ -51,7 +51,9 @@ fn an_array_and_lines_hold_several() {
 #[test]
 fn what_is_not_json_is_told_so() {
     let one = r#"{"event_type":"a.b","source":"s"}"#;
-    for body in ["", " ", "x", "{", "[", "[1", r#"{"a":1,}"#, "nul", "\u{feff}{}", "{} {}", "'a'", r#"{"a":01}"#, "\"\u{1}\""] {
+    for body in
+        ["", " ", "x", "{", "[", "[1", r#"{"a":1,}"#, "nul", "\u{feff}{}", "{} {}", "'a'", r#"{"a":01}"#, "\"\u{1}\""]
+    {
         assert_eq!(accept_json(body).unwrap_err().code, RefusalCode::NotJson, "{body:?}");
     }
     assert_eq!(accept_json(b"{\"a\":\"\xff\"}").unwrap_err().code, RefusalCode::NotJson);
@@ -133,7 +135,8 @@ fn the_bounds_are_exact() {
 
     let one = r#"{"event_type":"a.b","source":"s"}"#;
     let limits = Limits { max_event_bytes: u32::try_from(one.len()).unwrap(), max_events: 3 };
-    let take = |body: &str| parse(BodyFormat::Json, body.as_bytes(), limits).map(|l| l.len()).map_err(|r| (r.code, r.index));
+    let take =
+        |body: &str| parse(BodyFormat::Json, body.as_bytes(), limits).map(|l| l.len()).map_err(|r| (r.code, r.index));
     assert_eq!(take(&format!("[ {one} ,{one},{one}]")), Ok(3));
     assert_eq!(take(&format!("[{one},{one},{one},{one}]")), Err((RefusalCode::TooLarge, None)));
     assert_eq!(take(&format!("[{one},{}]", one.replace("a.b", "a.bc"))), Err((RefusalCode::TooLarge, Some(1))));
@@ -141,7 +144,8 @@ fn the_bounds_are_exact() {
 
 #[test]
 fn a_draft_of_the_rules_is_judged_like_any_other() {
-    let plain = PlainDraft { event_type: "a.b".into(), source: "s".into(), data: r#"{"a":1}"#.into(), ..PlainDraft::default() };
+    let plain =
+        PlainDraft { event_type: "a.b".into(), source: "s".into(), data: r#"{"a":1}"#.into(), ..PlainDraft::default() };
     let judge = |draft: &PlainDraft| {
         accept_drafts(std::slice::from_ref(draft), LIMITS, &mut Stamp::new(0, (0, 0))).map_err(|refusal| refusal.code)
     };
