@@ -423,7 +423,8 @@
     .chip[aria-pressed=true] { border-color: var(--kind); color: var(--af-fg); }
     .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow-y: auto;
       border-block: 1px solid var(--af-line); scrollbar-width: thin; }
-    .top { height: 1px; margin-bottom: -1px; }
+    .top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
+    .row { content-visibility: auto; contain-intrinsic-size: auto 34px; }
     .list, .list ol { list-style: none; margin: 0; padding: 0; }
     .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
     .line:hover, .open > .line, .details, .tool:hover { background: var(--af-hover); }
@@ -683,18 +684,17 @@
     }
 
     #schedule() {
-      this.#frameDue ||= requestAnimationFrame(() => {
+      this.#frameDue ||= setTimeout(() => requestAnimationFrame(() => {
         this.#frameDue = 0;
         const { list, pill } = this.$;
         const held = list.firstChild && (this.#paused || this.#away || this.#hover > Date.now() || list.querySelector(':focus-visible, .open'));
         if (!held) this.#flush();
         pill.hidden = !this.#fresh;
         pill.textContent = `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`;
-      });
+      }), 100);
     }
 
     #release() {
-      this.$.scroll.scrollTop = 0;
       this.$.panel.scrollIntoView({ block: 'nearest' });
       this.#flush();
       this.$.pill.hidden = true;
@@ -716,6 +716,7 @@
       }
       if (day && day !== dayOf(Date.now())) rows.prepend(h('li', { class: 'day' }, day));
       list.prepend(rows);
+      requestAnimationFrame(() => (this.$.scroll.scrollTop = 1)); // from 1 on, the browser anchors what it shows: no layout shift
       while (list.childElementCount > this.#options.limit) list.lastChild.remove();
       list.querySelector('.line').tabIndex = 0;
       for (const [kind, { count, chip }] of this.#counts) chip.textContent = `${kind} ${count.toLocaleString()}`;

@@ -163,7 +163,7 @@ function showTasks(tasks) {
 
 function showAgents(agents) {
   const rank = (agent) => (GONE.test(agent.status) ? 1 : 0);
-  const sorted = [...agents].sort((a, b) => rank(a) - rank(b) || String(b.last?.timestamp ?? '').localeCompare(String(a.last?.timestamp ?? '')));
+  const sorted = [...agents].sort((a, b) => rank(a) - rank(b) || (a.name || a.id).localeCompare(b.name || b.id)); // by name, so that rows stay where they are
   const shown = allAgents ? sorted : sorted.slice(0, AGENTS_SHOWN);
   keyed(byId('agents'), shown, (agent) => agent.id,
     (agent) => h('li', { class: 'row agent' }, h('span', { class: 'dot' }),
