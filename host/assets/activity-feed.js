@@ -114,7 +114,7 @@
         turn.abort();
         const lived = this.#since && Date.now() - this.#since;
         this.#since = 0;
-        this.#failures = lived > 5_000 ? 1 : this.#failures + 1;
+        this.#failures = lived > 1_000 ? 1 : this.#failures + 1;
         if (this.#over) return;
         if (!STOP[end] && (!lived || end === 4202)) {
           // Browsers hide why a socket did not open. To ask also renews the session's cookie.
@@ -424,7 +424,6 @@
     .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow-y: auto;
       border-block: 1px solid var(--af-line); scrollbar-width: thin; }
     .top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
-    .row { content-visibility: auto; contain-intrinsic-size: auto 34px; }
     .list, .list ol { list-style: none; margin: 0; padding: 0; }
     .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
     .line:hover, .open > .line, .details, .tool:hover { background: var(--af-hover); }
