@@ -543,8 +543,8 @@
       const root = this.attachShadow({ mode: 'open' });
       root.adoptedStyleSheets = [sheet];
       root.append($.panel);
-      new IntersectionObserver(([{ isIntersecting }]) => {
-        this.#away = !isIntersecting;
+      new IntersectionObserver((changes) => {
+        this.#away = !changes.at(-1).isIntersecting;
         check();
       }).observe($.top);
     }
