@@ -8,9 +8,9 @@ pub(super) fn at(bytes: &[u8], index: usize) -> u8 {
     bytes.get(index).copied().unwrap_or(0)
 }
 
-/// A range, empty where it is none.
+/// A range, as far as the bytes go.
 pub(super) fn sub(bytes: &[u8], start: usize, end: usize) -> &[u8] {
-    bytes.get(start..end).unwrap_or_default()
+    bytes.get(start..end.min(bytes.len())).unwrap_or_default()
 }
 
 /// A set of bytes that tokens are written in; one bit of [`member`] each.
@@ -33,7 +33,7 @@ pub(super) enum Alphabet {
     UrlDot = 1 << 8,
     /// base64: `A-Za-z0-9+/=`
     Base64 = 1 << 9,
-    /// both base64 alphabets, and dots, tildes, colons: what opaque tokens are made of
+    /// both base64 alphabets, and `.~:@`: what opaque tokens are made of
     Opaque = 1 << 10,
     Base58 = 1 << 11,
     Bech32 = 1 << 12,
@@ -83,7 +83,7 @@ const fn memberships(byte: u8) -> u16 {
     if base64 {
         bits |= Alphabet::Base64 as u16;
     }
-    if url || base64 || byte == b'.' || byte == b'~' || byte == b':' {
+    if url || base64 || byte == b'.' || byte == b'~' || byte == b':' || byte == b'@' {
         bits |= Alphabet::Opaque as u16;
     }
     if alnum && byte != b'0' && byte != b'O' && byte != b'I' && byte != b'l' {

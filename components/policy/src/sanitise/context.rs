@@ -121,10 +121,16 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             named = None;
             key = Key::Secret { kind, plural: false };
         }
+        if lower == "pass" && at(bytes, sign) == b':' {
+            key = Key::Secret { kind: "password", plural: false };
+        }
         if key == Key::Plain && !matches!(lower.as_str(), "name" | "key" | "header" | "variable" | "env") {
             continue;
         }
-        let Some(value) = values::value_after(bytes, operator_end) else { continue };
+        let Some(mut value) = values::value_after(bytes, operator_end) else { continue };
+        if at(bytes, sign) == b'=' && !value.quoted && !value.spaced {
+            value.end = value.end.max(values::field_end(bytes, &name, &value));
+        }
         let inside = sub(bytes, value.start, value.end);
         if key == Key::Plain {
             if inside.len() <= LONGEST_NAME
@@ -145,6 +151,9 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             value.quoted && values::password_like(inside)
         } else if !sure {
             looks_generated(inside, 8) || kind == "password" && at(bytes, sign) == b'=' && values::password_like(inside)
+        } else if lower == "pass" && contains(sub(bytes, name.start.saturating_sub(12), name.start), b"-pass") {
+            // OpenSSL: `-passin pass:…`
+            true
         } else if at(bytes, sign) == b':' && !value.quoted {
             values::stated(bytes, &name, &value, kind)
         } else {
@@ -178,6 +187,18 @@ fn address(scan: &mut Scan<'_>, start: usize, after: usize) {
             .position(|&byte| byte == b'@')
             .map(|offset| authority + offset);
         at_sign = further.filter(|&sign| !port && host(sign + 1));
+    }
+    if let Some(sign) = at_sign {
+        // A password with both: what follows this sign is no host then, and what follows a later one is.
+        let rest_of_it = sub(rest, sign + 1, authority);
+        let later = sub(rest, authority, authority + 256).iter().position(|&byte| byte == b'@').map(|offset| authority + offset);
+        let host = |host: &[u8]| host.iter().any(|byte| matches!(byte, b'.' | b':')) || host.starts_with(b"localhost");
+        if let Some(later) = later
+            && !host(rest_of_it)
+            && host(sub(rest, later + 1, later + 64))
+        {
+            at_sign = Some(later);
+        }
     }
     let Some(at_sign) = at_sign else { return };
     match colon.filter(|&colon| colon < at_sign) {

@@ -4,9 +4,9 @@
 //! anchors stand in it ([`Runs`]); every disguise makes the text shorter, and their number is bounded. What a finding is
 //! replaced with, and what its place in the event means, is for `sanitise`.
 
-use super::bytes::{Alphabet, Runs, at, member, sub};
-use super::shapes::{SHAPES, Shape};
-use super::view::View;
+use super::bytes::{Alphabet, Runs, at, find as find_bytes, member, sub};
+use super::shapes::{Check, SHAPES, Shape};
+use super::view::{Join, View};
 use super::{checks, context, special};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
@@ -52,10 +52,19 @@ fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>)
         return;
     }
     let mut view = View::of(text);
-    for _ in 0..=ESCAPES {
+    for round in 0..=ESCAPES {
         look(&view, depth, layers, &[], findings);
-        if let Some((joined, seams)) = view.joined() {
-            look(&joined, Depth::Shapes, layers, &seams, findings);
+        // What is wrapped once stands between other lines; what is wrapped often, across all of them. One view joins all
+        // lines, two more join every other one, so that whatever follows a token still stands apart from it.
+        let joins: &[Join] = match round {
+            0 => &[Join::All, Join::Even, Join::Odd],
+            1 => &[Join::All],
+            _ => &[],
+        };
+        for &join in joins {
+            if let Some((joined, seams)) = view.joined(join) {
+                look(&joined, Depth::Shapes, layers, &seams, findings);
+            }
         }
         match view.decoded() {
             Some(decoded) => view = decoded,
@@ -78,12 +87,16 @@ fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings:
     if layers > 0 {
         encoded(&mut scan, layers);
     }
+    let markers = markers(view.bytes());
     for hit in scan.hits {
         let inside = seams.partition_point(|&seam| seam <= hit.start)..seams.partition_point(|&seam| seam < hit.end);
         let crossed = seams.get(inside).unwrap_or_default();
         let end = unwrapped_end(view.bytes(), &hit, crossed);
         let crosses = seams.is_empty() || crossed.first().is_some_and(|&seam| seam < end);
-        if crosses && !already_redacted(view.bytes(), hit.start, end) {
+        // What was taken out before is not looked into, nor taken for somebody's value.
+        let next = markers.partition_point(|&(_, marker_end)| marker_end <= hit.start);
+        let marked = hit.by_context && markers.get(next).is_some_and(|&(marker_start, _)| marker_start < end);
+        if crosses && !marked {
             let (start, end) = view.original(hit.start, end);
             findings.push(Finding { start, end, ..hit });
         }
@@ -107,9 +120,19 @@ fn unwrapped_end(bytes: &[u8], hit: &Finding, crossed: &[usize]) -> usize {
     end
 }
 
-fn already_redacted(bytes: &[u8], start: usize, end: usize) -> bool {
-    let inside = sub(bytes, start, end);
-    inside.starts_with(b"[redacted:") && inside.iter().position(|&byte| byte == b']') == Some(inside.len() - 1)
+/// Where `[redacted:<kind>]` stands already.
+fn markers(bytes: &[u8]) -> Vec<(usize, usize)> {
+    let mut markers = Vec::new();
+    let mut from = 0;
+    while let Some(offset) = find_bytes(sub(bytes, from, bytes.len()), b"[redacted:") {
+        let start = from + offset;
+        let length = sub(bytes, start + 10, start + 48).iter().take_while(|&&byte| member(byte, Alphabet::Word)).count();
+        from = start + 10 + length;
+        if at(bytes, from) == b']' {
+            markers.push((start, from + 1));
+        }
+    }
+    markers
 }
 
 /// One view being searched.
@@ -215,9 +238,9 @@ impl<'v> Scan<'v> {
         }
         let mut end = self.runs.end(self.bytes, shape.alphabet, after);
         // A sentence goes on behind the token.
-        let sentence =
-            (0..4).take_while(|back| matches!(at(self.bytes, end - 1 - back), b'.' | b'-' | b':' | b'~')).count();
-        end = end.saturating_sub(sentence).max(after);
+        let closing = |byte| matches!(byte, b'.' | b'-' | b':' | b'~' | b',' | b';' | b')' | b']' | b'}' | b'\\');
+        let sentence = (1..=6).take_while(|back| end >= after + back && closing(at(self.bytes, end - back))).count();
+        end -= sentence;
         if end - after < shape.least || end - after > shape.most {
             return;
         }
@@ -234,7 +257,7 @@ impl<'v> Scan<'v> {
     fn in_token(&self, place: usize, shape: &Shape) -> bool {
         let Some(before) = place.checked_sub(1).map(|index| at(self.bytes, index)) else { return false };
         before.is_ascii_alphanumeric()
-            || shape.check == super::shapes::Check::Generated && matches!(before, b'-' | b'_' | b'.')
+            || shape.check == Check::Alone && matches!(before, b'-' | b'_' | b'.')
     }
 }
 

@@ -8,7 +8,7 @@
 //! A distinctive anchor is evidence enough, so that a token whose check sum was mistyped goes too; checks decide where the anchor is weak.
 
 use super::bytes::Alphabet::{
-    self, Alnum, AlnumLower, AlnumUpper, Base64, Bech32, Digit, Hex, HexLower, Opaque, Url, UrlDot, Word,
+    self, Alnum, AlnumLower, AlnumUpper, Base64, Bech32, Digit, Hex, HexLower, Name, Opaque, Url, UrlDot, Word,
 };
 use super::bytes::{Mix, distinct, is_uuid, member, varied};
 use super::checks;
@@ -36,6 +36,8 @@ pub(super) enum Check {
     Varied,
     /// Letters and digits in one stretch: for anchors that also begin words.
     Generated,
+    /// The same, and the anchor is not the end of a longer name: `cache-key-` and a hash is no key.
+    Alone,
     /// Decodes to a macaroon of either version, with the anchor.
     Macaroon,
     /// The anchor is not the start of a longer word, and the rest decides by length alone.
@@ -89,8 +91,8 @@ impl Shape {
         let whole = whole.get(..LOOKED_AT).unwrap_or(whole);
         match self.check {
             Check::Varied => varied(rest),
-            Check::Exact => rest.is_empty() || distinct(rest) >= 4,
-            Check::Generated => {
+            Check::Exact => rest.len() < 8 || distinct(rest) >= 4,
+            Check::Generated | Check::Alone => {
                 let mix = Mix::of(rest);
                 let longest = rest.split(|&byte| !member(byte, Alnum)).map(<[u8]>::len).max().unwrap_or(0);
                 mix.digit && mix.letter() && distinct(rest) >= 8 && longest >= 10.min(self.least)
@@ -217,13 +219,13 @@ pub(super) static SHAPES: &[Shape] = &[
     row("square_token", "sq0idp-", Url, 20),
     weak("square_token", "EAAAE", Url, 50),
     weak("square_token", "EAAAl", Url, 50),
-    row("paypal_token", "access_token$production$", AlnumLower, 16),
-    row("paypal_token", "access_token$sandbox$", AlnumLower, 16),
+    row("paypal_token", "access_token$production$", Name, 16),
+    row("paypal_token", "access_token$sandbox$", Name, 16),
     row("plaid_token", "access-sandbox-", Url, 30),
     row("plaid_token", "access-development-", Url, 30),
     row("plaid_token", "access-production-", Url, 30),
     row("flutterwave_key", "FLWSECK", Opaque, 12),
-    weak("gocardless_token", "live_", Url, 40),
+    weak("payment_token", "live_", Url, 30),
     row("razorpay_key", "rzp_live_", Alnum, 14),
     row("razorpay_key", "rzp_test_", Alnum, 14),
     row("xendit_key", "xnd_", Word, 20),
@@ -242,7 +244,7 @@ pub(super) static SHAPES: &[Shape] = &[
     row("shopify_token", "shptka_", Hex, 30),
     // Mail and messages.
     row("sendgrid_key", "SG.", UrlDot, 40),
-    weak("mailgun_key", "key-", HexLower, 32),
+    Shape { kind: "mailgun_key", anchor: "key-", before: None, alphabet: HexLower, least: 32, most: 32, check: Check::Alone },
     around("mailchimp_key", (HexLower, 32, 32), "-us", Digit, 1, 2),
     row("sendinblue_key", "xkeysib-", Url, 60),
     row("sendinblue_key", "xsmtpsib-", Url, 60),
@@ -358,7 +360,7 @@ pub(super) static SHAPES: &[Shape] = &[
     weak("databricks_token", "dapi", HexLower, 30),
     weak("databricks_token", "dkea", HexLower, 30),
     weak("databricks_token", "dose", HexLower, 30),
-    weak("onepassword_key", "A3-", AlnumUpper, 6),
+    row("onepassword_key", "A3-", Url, 34),
     row("onepassword_token", "ops_eyJ", Base64, 60),
     row("age_key", "AGE-SECRET-KEY-1", AlnumUpper, 50),
     row("age_key", "AGE-SECRET-KEY-PQ-1", AlnumUpper, 50),

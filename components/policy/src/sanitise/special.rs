@@ -17,6 +17,8 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("PRIVATE KEY", armoured),
     ("PuTTY-User-Key-File-", putty),
     ("ed25519v1-secret: ", tor_secret),
+    ("nostr+walletconnect:", wallet_connect),
+    ("nostrwalletconnect:", wallet_connect),
 ];
 
 /// A JSON Web Token or its encrypted sister: three to five segments with dots, the first a header.
@@ -136,6 +138,17 @@ fn putty(scan: &mut Scan<'_>, start: usize, _: usize) {
 fn tor_secret(scan: &mut Scan<'_>, start: usize, _: usize) {
     let end = sub(scan.bytes, start, scan.bytes.len()).iter().take_while(|&&byte| byte != b'\n').count();
     scan.hit(start, start + end, "private_key");
+}
+
+/// The secret of a wallet connection (NIP-47); the wallet's public key and its relay may be known.
+fn wallet_connect(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let window = sub(scan.bytes, after, after + 1024);
+    let Some(secret) = find(window, b"secret=") else { return };
+    let start = after + secret + 7;
+    let end = scan.runs.end(scan.bytes, Alphabet::Hex, start);
+    if end - start >= 32 {
+        scan.hit(start, end.min(start + 64), "nostr_wallet_secret");
+    }
 }
 
 /// Groups of digits as they are printed on cards.
@@ -288,7 +301,8 @@ pub(super) fn stretches(scan: &mut Scan<'_>) {
         }
         let end = scan.runs.end(bytes, Alphabet::UrlDot, place);
         if matches!(end - place, 55..=120) {
-            discord(scan, place, end);
+            let sentence = usize::from(at(bytes, end - 1) == b'.');
+            discord(scan, place, end - sentence);
         }
         let mut start = place;
         for part in sub(bytes, place, end).split(|byte| !byte.is_ascii_alphanumeric()) {
@@ -307,6 +321,10 @@ pub(super) fn stretches(scan: &mut Scan<'_>) {
 /// A Discord bot token: the bot's number in base64, six characters of time, a signature.
 fn discord(scan: &mut Scan<'_>, start: usize, end: usize) {
     let token = sub(scan.bytes, start, end);
+    // What stands before the bot's number, joined to it by a dash, is not part of it.
+    let number = token.iter().position(|&byte| byte == b'.').unwrap_or(0);
+    let lead = sub(token, 0, number).iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |index| index + 1);
+    let (start, token) = (start + lead, sub(token, lead, token.len()));
     let mut parts = token.split(|&byte| byte == b'.');
     if let (Some(bot), Some(time), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         && matches!(bot.len(), 23..=28)

@@ -43,7 +43,7 @@ pub(super) fn name_before(bytes: &[u8], sign: usize, longest: usize) -> Option<N
         back(end, longest, |byte| member(byte, Alphabet::Name))
     };
     let start = end - length;
-    if length == 0 {
+    if length == 0 || sub(bytes, start.saturating_sub(10), start) == b"[redacted:" {
         return None;
     }
     let opening = back(start, 3, |byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\'));
@@ -115,7 +115,11 @@ pub(super) fn value_after(bytes: &[u8], sign: usize) -> Option<Value> {
     }
     let rest = sub(bytes, start, bytes.len());
     let mut length = 0;
+    let mut open = 0_usize;
     while let Some(&byte) = rest.get(length) {
+        if matches!(byte, b'[' | b'{') {
+            open += 1;
+        }
         let next = sub(rest, length + 1, length + 40);
         let ends = match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' => true,
@@ -123,6 +127,10 @@ pub(super) fn value_after(bytes: &[u8], sign: usize) -> Option<Value> {
             b';' => next.first().is_none_or(|byte| byte.is_ascii_whitespace()) || named(next),
             b'&' | b',' | b'|' => next.first().is_none_or(|byte| byte.is_ascii_whitespace()) || named(next),
             b'\\' => matches!(next.first(), Some(b'"' | b'n' | b'r' | b'\'')),
+            b'}' | b']' if open > 0 => {
+                open -= 1;
+                false
+            }
             b'}' | b']' => next
                 .first()
                 .is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'}' | b']' | b',' | b'"' | b'\'')),
@@ -135,6 +143,19 @@ pub(super) fn value_after(bytes: &[u8], sign: usize) -> Option<Value> {
     }
     let length = trim(sub(rest, 0, length)).len();
     (length > 0).then_some(Value { start, end: start + length, quoted: false, spaced: gap > 0 })
+}
+
+/// In a connection string (`…;Password=two words;Encrypt=…`) a value goes on to the next semicolon, blanks and all.
+pub(super) fn field_end(bytes: &[u8], name: &Name, value: &Value) -> usize {
+    let Some(before) = name.wide_start.checked_sub(1) else { return value.end };
+    if at(bytes, before) != b';' && !(at(bytes, before) == b' ' && before > 0 && at(bytes, before - 1) == b';') {
+        return value.end;
+    }
+    let rest = sub(bytes, value.start, value.start + 128);
+    match rest.iter().position(|byte| matches!(byte, b';' | b'\n' | b'"' | b'\'')) {
+        Some(length) if at(rest, length) == b';' && named(sub(rest, length + 1, rest.len())) => value.start + length,
+        _ => value.end,
+    }
 }
 
 /// Whether another `name=` or `name:` begins here.
@@ -591,6 +612,15 @@ pub(super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
 /// A bare value after a colon: as after `=`, but most colons belong to sentences.
 pub(super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &str) -> bool {
     let text = sub(bytes, value.start, value.end);
+    // `Optional[str]`, `Vec<u8>`: a declaration.
+    let word = text.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    if word > 0 && matches!(at(bytes, value.start + word), b'[' | b'<') {
+        return false;
+    }
+    // `secret:prod/db`, `token:create`: one name within another.
+    if !value.spaced && !text.iter().any(u8::is_ascii_digit) {
+        return false;
+    }
     if placeholder(text)
         || known_word(text)
         || path_like(text)

@@ -129,7 +129,7 @@ impl Walk<'_> {
         let aws = members.iter().any(|(_, value)| value.as_str().is_some_and(is_aws_id));
         let login = members.iter().any(|(key, _)| is_login(key));
         for (key, value) in members {
-            let mut state = classify(key);
+            let mut state = if key.contains("[redacted:") { Key::Plain } else { classify(key) };
             if state == Key::Plain && inherited != Key::Plain && !describes(key) {
                 state = inherit(inherited);
             }
