@@ -92,7 +92,12 @@ impl Random {
             }
             "jwt" => {
                 let body = format!("{{\"sub\":\"{}\",\"exp\":1900000000}}", self.string(LOWER, 9));
-                Some(format!("{}.{}.{}", url64(br#"{"alg":"HS256","typ":"JWT"}"#), url64(body.as_bytes()), url64(&self.bytes(32))))
+                Some(format!(
+                    "{}.{}.{}",
+                    url64(br#"{"alg":"HS256","typ":"JWT"}"#),
+                    url64(body.as_bytes()),
+                    url64(&self.bytes(32))
+                ))
             }
             "macaroon64" => {
                 let mut bytes = vec![2, 1, 3];
@@ -141,9 +146,12 @@ impl Random {
     fn phrase(&mut self, entropy: usize) -> String {
         let entropy = self.bytes(entropy);
         let digest = Sha256::digest(&entropy);
-        let mut bits: Vec<u8> = entropy.iter().flat_map(|byte| (0..8).rev().map(move |shift| byte >> shift & 1)).collect();
+        let mut bits: Vec<u8> =
+            entropy.iter().flat_map(|byte| (0..8).rev().map(move |shift| byte >> shift & 1)).collect();
         bits.extend((0..entropy.len() / 4).map(|index| digest[0] >> (7 - index) & 1));
-        let words = bits.chunks(11).map(|word| English::words()[word.iter().fold(0, |number, bit| number << 1 | usize::from(*bit))]);
+        let words = bits
+            .chunks(11)
+            .map(|word| English::words()[word.iter().fold(0, |number, bit| number << 1 | usize::from(*bit))]);
         words.collect::<Vec<_>>().join(" ")
     }
 

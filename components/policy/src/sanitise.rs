@@ -92,3 +92,25 @@ fn is_marker(text: &str) -> bool {
         kind.len() <= 32 && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit())
     })
 }
+
+#[cfg(test)]
+#[path = "../corpus/worst.rs"]
+mod worst;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes looked at, one by one, for each byte of a text.
+    #[test]
+    fn the_worst_texts_cost_no_square() {
+        for length in [4_096, 65_536] {
+            for (name, text) in worst::worst(length) {
+                bytes::work::take();
+                let _ = field("source", &text, &mut Vec::new());
+                let looks = bytes::work::take() / text.len() as u64;
+                assert!(looks < 400, "{name}: {looks} looks a byte of {length}");
+            }
+        }
+    }
+}

@@ -1,6 +1,13 @@
 //! The sanitiser against a corpus that is made here: secrets of every known family in every place of an event, and harmless events that a
 //! careless redactor would spoil. Secrets are generated from the public descriptions of their families, from a fixed seed.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::string_slice, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 #[path = "../corpus/families.rs"]
 mod families;
@@ -12,6 +19,7 @@ mod places;
 use activity_policy::json::Json;
 use activity_policy::sanitise::{self, Redaction};
 use families::Random;
+use proptest::prelude::Strategy as _;
 
 /// What becomes of an event's data.
 fn clean(data: &str) -> (String, Vec<Redaction>) {
@@ -59,7 +67,9 @@ fn no_secret_is_left_in_any_place() {
                 let left = remains(&out, &secret);
                 let allowed = (secret.len() / 4).clamp(4, 12);
                 if left.len() > allowed || redacted.is_empty() {
-                    leaks.push(format!("{family} in {place} (round {round}): `{left}` of `{secret}` is left: {data} -> {out}"));
+                    leaks.push(format!(
+                        "{family} in {place} (round {round}): `{left}` of `{secret}` is left: {data} -> {out}"
+                    ));
                 }
             }
         }
@@ -162,10 +172,62 @@ fn identifiers_with_a_secret_are_known() {
         }
     }
     for id in [
-        "task.created", "password.reset_requested", "token.refreshed", "auth.login", "secret-santa", "0192f0c1-2d3e-7a4b-8c5d-6e7f8a9b0c1d",
-        "3f786850e387550fdab836ed7e6dc881de23001b", "job:2024-01-15T10:30:00Z:42", "agent-forge", "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        "task-password-rotation", "token_count", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "evt_1MtwBwLkdIwHu7ix28a3tqPa", "1705312200000000000",
+        "task.created",
+        "password.reset_requested",
+        "token.refreshed",
+        "auth.login",
+        "secret-santa",
+        "0192f0c1-2d3e-7a4b-8c5d-6e7f8a9b0c1d",
+        "3f786850e387550fdab836ed7e6dc881de23001b",
+        "job:2024-01-15T10:30:00Z:42",
+        "agent-forge",
+        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "task-password-rotation",
+        "token_count",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "evt_1MtwBwLkdIwHu7ix28a3tqPa",
+        "1705312200000000000",
     ] {
         assert_eq!(sanitise::secret_kind(id), None, "{id}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+    /// Texts from the pieces that decide anything, in any order.
+    #[test]
+    fn cleaning_twice_is_cleaning_once(pieces in proptest::collection::vec(proptest::prop_oneof![
+        proptest::sample::select(vec![
+            "password", "=", ": ", " ", "\n", "\"", "'", ",", ";", "token", "Bearer ", "Basic ", "https://", "user:", "@", "host", "/", "[redacted:token]",
+            "[redacted:", "]", "ghp_", "sk-", "AKIA", "eyJ", ".", "--password ", "-p", "mysql ", "curl -u ", "Cookie: ", "a=b", "{", "}", "[", "<password>",
+            "</password>", "%20", "%3D", "\\", "\\n", "\\\"", "\u{200b}", "4242 4242 4242 4242", "4242", "abandon ", "about ", "preimage ", "is ", "hunter2",
+            "Authorization: ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "sig=", "&", "nsec1", "secret", "key", "value", "name=", "(", ")",
+        ]).prop_map(str::to_owned),
+        "[a-zA-Z0-9]{1,40}",
+        "[A-Z2-7]{16}",
+        "[a-z0-9_-]{20,40}",
+        "\\PC{0,3}",
+    ], 0..24)) {
+        let text = pieces.concat();
+        if let Some(once) = sanitise::field("source", &text, &mut Vec::new()) {
+            let twice = sanitise::field("source", &once, &mut Vec::new());
+            proptest::prop_assert_eq!(twice, None, "{} -> {}", text, once);
+        }
+    }
+
+    #[test]
+    fn any_json_is_cleaned_once(pieces in proptest::collection::vec(proptest::sample::select(vec![
+        "password", "token", "name", "value", "note", "pin", "tokens", "auth", "headers", "hunter2", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "512", "Bearer abcdef012345",
+    ]), 1..12)) {
+        let mut data = "{\"a\":[".to_owned();
+        for (index, piece) in pieces.iter().enumerate() {
+            let next = pieces[(index + 1) % pieces.len()];
+            data.push_str(&format!("{{\"{piece}\":\"{next}\",\"x\":[\"{piece}\",\"{next}\"],\"y\":{{\"{next}\":4821}}}},"));
+        }
+        data.push_str("1]}");
+        let (once, _) = clean(&data);
+        let (twice, _) = clean(&once);
+        proptest::prop_assert_eq!(once, twice);
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
     let bytes = scan.bytes;
     // An attribute that named a secret: the next `value` is it.
     let mut named: Option<(usize, &'static str)> = None;
+    let mut last: Option<(&str, Key)> = None;
     let mut place = 0;
     while place < bytes.len() {
         let Some(offset) =
@@ -106,7 +107,12 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
         }
         let Ok(text) = std::str::from_utf8(sub(bytes, name.start, name.end)) else { continue };
         let lower = text.to_ascii_lowercase();
-        let mut key = classify(text);
+        // Logs repeat their names.
+        let mut key = match last {
+            Some((name, key)) if name == text => key,
+            _ => classify(text),
+        };
+        last = Some((text, key));
         if key == Key::Plain && name.wide_start < name.start && at(bytes, sign) == b':'
             || matches!(key, Key::Secret { .. }) && name.wide_start < name.start && !name.quoted
         {
@@ -172,9 +178,8 @@ fn address(scan: &mut Scan<'_>, start: usize, after: usize) {
     if start == 0 || !at(bytes, start - 1).is_ascii_alphanumeric() {
         return;
     }
-    let rest = sub(bytes, after, bytes.len().min(after + 1024));
-    let whole = rest.iter().take_while(|&&byte| member(byte, Alphabet::Bare)).count();
-    let rest = sub(rest, 0, whole);
+    let whole = (scan.runs.end(bytes, Alphabet::Bare, after) - after).min(1024);
+    let rest = sub(bytes, after, after + whole);
     let authority = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b',' | b'\\')).unwrap_or(whole);
     let colon = sub(rest, 0, authority).iter().position(|&byte| byte == b':');
     let mut at_sign = sub(rest, 0, authority).iter().rposition(|&byte| byte == b'@');
@@ -191,7 +196,10 @@ fn address(scan: &mut Scan<'_>, start: usize, after: usize) {
     if let Some(sign) = at_sign {
         // A password with both: what follows this sign is no host then, and what follows a later one is.
         let rest_of_it = sub(rest, sign + 1, authority);
-        let later = sub(rest, authority, authority + 256).iter().position(|&byte| byte == b'@').map(|offset| authority + offset);
+        let later = sub(rest, authority, authority + 256)
+            .iter()
+            .position(|&byte| byte == b'@')
+            .map(|offset| authority + offset);
         let host = |host: &[u8]| host.iter().any(|byte| matches!(byte, b'.' | b':')) || host.starts_with(b"localhost");
         if let Some(later) = later
             && !host(rest_of_it)
@@ -309,6 +317,9 @@ fn lightning_scheme(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
 }
 
+/// Most cookies of one header that are taken out one by one; the rest goes as a whole.
+const MOST_COOKIES: usize = 32;
+
 /// `Cookie: a=b; c=d` and `Set-Cookie: a=b; Path=/`: the values go, the names and attributes stay.
 fn cookies(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
@@ -319,8 +330,7 @@ fn cookies(scan: &mut Scan<'_>, start: usize, after: usize) {
     let set = start >= 4 && starts_with_ignore_case(sub(bytes, start - 4, start), b"set-");
     let quote = start.checked_sub(if set { 5 } else { 1 }).map_or(0, |index| at(bytes, index));
     let stop = |byte: u8| matches!(byte, b'\n' | b'\r') || (matches!(quote, b'"' | b'\'') && byte == quote);
-    let mut first = true;
-    loop {
+    for round in 0.. {
         let name = sub(bytes, place, bytes.len())
             .iter()
             .take_while(|&&byte| member(byte, Alphabet::Name) || byte == b'%')
@@ -333,10 +343,14 @@ fn cookies(scan: &mut Scan<'_>, start: usize, after: usize) {
             .iter()
             .take_while(|&&byte| !stop(byte) && !matches!(byte, b';' | b' ' | b'"' | b'\''))
             .count();
-        if (first || !set) && length > 0 && !values::placeholder(sub(bytes, begin, begin + length)) {
+        if round == MOST_COOKIES {
+            let end = place + sub(bytes, place, bytes.len()).iter().take_while(|&&byte| !stop(byte)).count();
+            scan.context(place, end, "cookie");
+            return;
+        }
+        if (round == 0 || !set) && length > 0 && !values::placeholder(sub(bytes, begin, begin + length)) {
             scan.context(begin, begin + length, "cookie");
         }
-        first = false;
         place = begin + length;
         if at(bytes, place) != b';' {
             return;
@@ -412,7 +426,8 @@ fn authorization(scan: &mut Scan<'_>, _: usize, after: usize) {
             break;
         }
         // Behind a scheme that takes any word, a word of prose is none.
-        if round == 1 && !mix.digit && !mix.other && !(mix.lower && mix.upper) && token.len() < 8 {
+        let plain = !mix.digit && !mix.other && mix.lower != mix.upper;
+        if round == 1 && plain && token.len() < 8 {
             break;
         }
         end = word + token.len();
@@ -583,10 +598,17 @@ fn pin(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
 }
 
+/// Most options of one letter that are looked at in a text: each costs a look at its line.
+const MOST_OPTIONS: usize = 512;
+
 /// Options of one letter, where the command that stands on the line before them is known to take a secret there.
 fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
     if start == 0 || !matches!(at(bytes, start - 1), b' ' | b'\t' | b'"' | b'\'') {
+        return;
+    }
+    scan.options += 1;
+    if scan.options > MOST_OPTIONS {
         return;
     }
     let from = start.saturating_sub(160);

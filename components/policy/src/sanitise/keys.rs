@@ -623,7 +623,8 @@ fn other_token(word: &str) -> bool {
 
 /// Reads a name.
 pub(super) fn classify(name: &str) -> Key {
-    if name.len() < 2 {
+    // A name that was a secret itself names nothing any more.
+    if name.len() < 2 || name.contains("[redacted:") {
         return Key::Plain;
     }
     if !name.is_ascii() && FOREIGN.iter().any(|word| name.to_lowercase().contains(word)) {

@@ -6,7 +6,7 @@
 
 use super::bytes::{Alphabet, Runs, at, find as find_bytes, member, sub};
 use super::shapes::{Check, SHAPES, Shape};
-use super::view::{Join, View};
+use super::view::View;
 use super::{checks, context, special};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
@@ -39,6 +39,13 @@ const ESCAPES: usize = 3;
 /// A stretch of base64 so long is a file; an anchor in the middle of it is chance.
 const BLOB: usize = 128;
 
+/// Most anchors that are tried in one stretch without success.
+const MOST_REFUSED: usize = 16;
+
+/// Most findings of one text that are taken out one by one. What has more is no text with secrets in it but a list of them: from there
+/// on it goes as a whole, so that markers cannot make an event many times larger.
+const MOST_FINDINGS: usize = 256;
+
 /// All findings in a text, in order, none overlapping another.
 pub(super) fn find(text: &str, depth: Depth) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -54,17 +61,10 @@ fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>)
     let mut view = View::of(text);
     for round in 0..=ESCAPES {
         look(&view, depth, layers, &[], findings);
-        // What is wrapped once stands between other lines; what is wrapped often, across all of them. One view joins all
-        // lines, two more join every other one, so that whatever follows a token still stands apart from it.
-        let joins: &[Join] = match round {
-            0 => &[Join::All, Join::Even, Join::Odd],
-            1 => &[Join::All],
-            _ => &[],
-        };
-        for &join in joins {
-            if let Some((joined, seams)) = view.joined(join) {
-                look(&joined, Depth::Shapes, layers, &seams, findings);
-            }
+        if round < 2
+            && let Some((joined, seams)) = view.joined()
+        {
+            look(&joined, Depth::Shapes, layers, &seams, findings);
         }
         match view.decoded() {
             Some(decoded) => view = decoded,
@@ -75,7 +75,7 @@ fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>)
 
 /// Searches one view. Where `seams` are given, only what lies across one of them is new.
 fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings: &mut Vec<Finding>) {
-    let mut scan = Scan::new(view.bytes());
+    let mut scan = Scan::new(view.bytes(), seams);
     scan.blobs();
     scan.anchors(depth == Depth::Everything);
     special::cards(&mut scan);
@@ -126,7 +126,8 @@ fn markers(bytes: &[u8]) -> Vec<(usize, usize)> {
     let mut from = 0;
     while let Some(offset) = find_bytes(sub(bytes, from, bytes.len()), b"[redacted:") {
         let start = from + offset;
-        let length = sub(bytes, start + 10, start + 48).iter().take_while(|&&byte| member(byte, Alphabet::Word)).count();
+        let length =
+            sub(bytes, start + 10, start + 48).iter().take_while(|&&byte| member(byte, Alphabet::Word)).count();
         from = start + 10 + length;
         if at(bytes, from) == b']' {
             markers.push((start, from + 1));
@@ -138,6 +139,8 @@ fn markers(bytes: &[u8]) -> Vec<(usize, usize)> {
 /// One view being searched.
 pub(super) struct Scan<'v> {
     pub(super) bytes: &'v [u8],
+    /// Where line ends were taken out, in order: a token of a known length may end there.
+    seams: &'v [usize],
     pub(super) runs: Runs,
     pub(super) hits: Vec<Finding>,
     /// Whether an AWS key id was found: its secret, which has no shape of its own, is then looked for.
@@ -148,19 +151,26 @@ pub(super) struct Scan<'v> {
     pub(super) jwt_tried: usize,
     /// How far key files of PuTTY were looked for.
     pub(super) putty_tried: usize,
+    /// Options of commands that were looked at.
+    pub(super) options: usize,
+    /// The end of the stretch in which anchors were refused last, and how many.
+    refused: (usize, usize),
     blobs: Vec<(usize, usize)>,
 }
 
 impl<'v> Scan<'v> {
-    fn new(bytes: &'v [u8]) -> Scan<'v> {
+    fn new(bytes: &'v [u8], seams: &'v [usize]) -> Scan<'v> {
         Scan {
             bytes,
+            seams,
             runs: Runs::default(),
             hits: Vec::new(),
             aws: false,
             armour_end: None,
             jwt_tried: 0,
             putty_tried: 0,
+            options: 0,
+            refused: (0, 0),
             blobs: Vec::new(),
         }
     }
@@ -241,23 +251,40 @@ impl<'v> Scan<'v> {
         let closing = |byte| matches!(byte, b'.' | b'-' | b':' | b'~' | b',' | b';' | b')' | b']' | b'}' | b'\\');
         let sentence = (1..=6).take_while(|back| end >= after + back && closing(at(self.bytes, end - back))).count();
         end -= sentence;
+        if end - after > shape.most
+            && let Some(seam) = self.seam(after + shape.least, after + shape.most)
+        {
+            end = seam;
+        }
         if end - after < shape.least || end - after > shape.most {
             return;
         }
-        if shape.most != usize::MAX && member(at(self.bytes, end), Alphabet::Word) {
+        if shape.most != usize::MAX && member(at(self.bytes, end), Alphabet::Word) && self.seam(end, end).is_none() {
             return;
         }
-        if shape.accepts(sub(self.bytes, after, end), sub(self.bytes, start, end)) {
-            self.aws |= shape.kind == "aws_access_key_id";
-            self.hit(start, end, shape.kind);
+        // Anchor after anchor in one stretch: it was found already, or has been refused often enough.
+        if self.hits.last().is_some_and(|last| !last.by_context && last.start <= start && end <= last.end)
+            || self.refused == (end, MOST_REFUSED)
+        {
+            return;
         }
+        if !shape.accepts(sub(self.bytes, after, end), sub(self.bytes, start, end)) {
+            self.refused = if self.refused.0 == end { (end, self.refused.1 + 1) } else { (end, 1) };
+            return;
+        }
+        self.aws |= shape.kind == "aws_access_key_id";
+        self.hit(start, end, shape.kind);
+    }
+
+    /// A place between two others, both included, where a line end was taken out.
+    pub(super) fn seam(&self, from: usize, to: usize) -> Option<usize> {
+        self.seams.get(self.seams.partition_point(|&seam| seam < from)).copied().filter(|&seam| seam <= to)
     }
 
     /// Whether a place is in the middle of a word, where an anchor is chance.
     fn in_token(&self, place: usize, shape: &Shape) -> bool {
         let Some(before) = place.checked_sub(1).map(|index| at(self.bytes, index)) else { return false };
-        before.is_ascii_alphanumeric()
-            || shape.check == Check::Alone && matches!(before, b'-' | b'_' | b'.')
+        before.is_ascii_alphanumeric() || shape.check == Check::Alone && matches!(before, b'-' | b'_' | b'.')
     }
 }
 
@@ -322,7 +349,10 @@ fn decode(scan: &mut Scan<'_>, start: usize, end: usize, padded: usize, layers: 
 }
 
 fn plausible(head: &[u8]) -> bool {
-    head.iter().all(|&byte| byte >= 0x20 && byte != 0x7f || matches!(byte, b'\n' | b'\r' | b'\t'))
+    // A character may be cut at the end.
+    let text = std::str::from_utf8(head);
+    let whole = text.is_ok_and(|_| true) || text.is_err_and(|error| error.error_len().is_none());
+    whole && head.iter().all(|&byte| byte >= 0x20 && byte != 0x7f || matches!(byte, b'\n' | b'\r' | b'\t'))
 }
 
 /// Makes one of findings that overlap or touch within one token, named by the most telling.
@@ -340,6 +370,10 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
             }
             _ => merged.push(finding),
         }
+    }
+    if let (Some(&first), Some(&last)) = (merged.get(MOST_FINDINGS - 1), merged.last()) {
+        merged.truncate(MOST_FINDINGS - 1);
+        merged.push(Finding { end: last.end, ..first });
     }
     merged
 }
@@ -359,15 +393,3 @@ static AUTOMATON: LazyLock<AhoCorasick> = LazyLock::new(|| {
     )]
     built.expect("the anchors make an automaton")
 });
-
-/// How many bytes a search of the text walks besides its fixed number of passes.
-#[cfg(test)]
-pub(super) fn walked(text: &str) -> usize {
-    let view = View::of(text);
-    let mut scan = Scan::new(view.bytes());
-    scan.blobs();
-    scan.anchors(true);
-    special::stretches(&mut scan);
-    context::assignments(&mut scan);
-    scan.runs.walked
-}

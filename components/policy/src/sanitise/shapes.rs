@@ -244,7 +244,15 @@ pub(super) static SHAPES: &[Shape] = &[
     row("shopify_token", "shptka_", Hex, 30),
     // Mail and messages.
     row("sendgrid_key", "SG.", UrlDot, 40),
-    Shape { kind: "mailgun_key", anchor: "key-", before: None, alphabet: HexLower, least: 32, most: 32, check: Check::Alone },
+    Shape {
+        kind: "mailgun_key",
+        anchor: "key-",
+        before: None,
+        alphabet: HexLower,
+        least: 32,
+        most: 32,
+        check: Check::Alone,
+    },
     around("mailchimp_key", (HexLower, 32, 32), "-us", Digit, 1, 2),
     row("sendinblue_key", "xkeysib-", Url, 60),
     row("sendinblue_key", "xsmtpsib-", Url, 60),

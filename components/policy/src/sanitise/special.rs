@@ -179,6 +179,7 @@ pub(super) fn cards(scan: &mut Scan<'_>) {
             || at(bytes, end) == b'_'
             || (matches!(at(bytes, end), b'.' | b'-') && at(bytes, end + 1).is_ascii_alphanumeric());
         let digits: Vec<u8> = sub(bytes, start, end).iter().copied().filter(u8::is_ascii_digit).collect();
+        let goes_on = goes_on && scan.seam(end, end).is_none();
         if !inside && !goes_on && checks::card(&digits) {
             scan.hit(start, end, "card_number");
             from = end;
@@ -261,20 +262,26 @@ pub(super) fn seed_phrases(scan: &mut Scan<'_>) {
     settle_phrases(scan, &mut run, &mut tried);
 }
 
+/// Longest run of words in which a phrase may begin anywhere; in a longer one, a list, it begins a line.
+const LONGEST_RUN: usize = 96;
+
 fn settle_phrases(scan: &mut Scan<'_>, run: &mut Vec<(u16, usize, usize)>, tried: &mut usize) {
     let mut from = 0;
     while run.len() >= from + 12 {
         let mut step = 1;
+        let begin = run.get(from).map_or(0, |&(_, start, _)| start);
+        if run.len() > LONGEST_RUN && !sub(scan.bytes, begin.saturating_sub(8), begin).contains(&b'\n') && from > 0 {
+            from += 1;
+            continue;
+        }
         for length in [24, 21, 18, 15, 12] {
             let Some(window) = run.get(from..from + length) else { continue };
-            let numbers: Vec<u16> = window.iter().map(|&(number, _, _)| number).collect();
-            let mut sorted = numbers.clone();
-            sorted.sort_unstable();
-            sorted.dedup();
             // Prose and counters repeat themselves; the phrase of all zeros is `abandon` with one other word.
-            if sorted.len() * 2 <= length && sorted.len() != 2 || *tried > MOST_PHRASES {
+            let seen = window.iter().fold(0_u128, |seen, (number, _, _)| seen | 1 << (number % 128)).count_ones();
+            if *tried >= MOST_PHRASES || (seen != 2 && (seen as usize) * 2 <= length) {
                 continue;
             }
+            let numbers: Vec<u16> = window.iter().map(|&(number, _, _)| number).collect();
             *tried += 1;
             if checks::bip39_checksum(&numbers) {
                 if let (Some(&(_, start, _)), Some(&(_, _, end))) = (window.first(), window.last()) {
@@ -302,10 +309,21 @@ pub(super) fn stretches(scan: &mut Scan<'_>) {
         let end = scan.runs.end(bytes, Alphabet::UrlDot, place);
         if matches!(end - place, 55..=120) {
             let sentence = usize::from(at(bytes, end - 1) == b'.');
-            discord(scan, place, end - sentence);
+            let end = scan.seam(place + 60, end).unwrap_or(end - sentence);
+            discord(scan, place, end);
         }
         let mut start = place;
         for part in sub(bytes, place, end).split(|byte| !byte.is_ascii_alphanumeric()) {
+            for length in [51, 52] {
+                let head = sub(part, 0, length);
+                if part.len() > 52
+                    && scan.seam(start + length, start + length).is_some()
+                    && checks::all(head, Alphabet::Base58)
+                    && checks::wif(head)
+                {
+                    scan.hit(start, start + length, "wif_private_key");
+                }
+            }
             if matches!(part.len(), 51 | 52) && checks::all(part, Alphabet::Base58) && checks::wif(part) {
                 scan.hit(start, start + part.len(), "wif_private_key");
             }
@@ -323,7 +341,8 @@ fn discord(scan: &mut Scan<'_>, start: usize, end: usize) {
     let token = sub(scan.bytes, start, end);
     // What stands before the bot's number, joined to it by a dash, is not part of it.
     let number = token.iter().position(|&byte| byte == b'.').unwrap_or(0);
-    let lead = sub(token, 0, number).iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |index| index + 1);
+    let lead =
+        sub(token, 0, number).iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |index| index + 1);
     let (start, token) = (start + lead, sub(token, lead, token.len()));
     let mut parts = token.split(|&byte| byte == b'.');
     if let (Some(bot), Some(time), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())

@@ -17,14 +17,6 @@ pub(super) struct View<'a> {
     origin: Vec<(u32, u32)>,
 }
 
-/// Which line ends to take out: all, or every other one beginning with the second or the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Join {
-    All,
-    Even,
-    Odd,
-}
-
 impl<'a> View<'a> {
     /// The plain view of a text.
     pub(super) fn of(text: &'a str) -> View<'a> {
@@ -103,14 +95,14 @@ impl<'a> View<'a> {
 
     /// The view with its line ends taken out, and where they stood: what a terminal or a mail program has wrapped. A line end
     /// takes the white space around it and a backslash before it along.
-    pub(super) fn joined(&self, join: Join) -> Option<(View<'static>, Vec<usize>)> {
+    pub(super) fn joined(&self) -> Option<(View<'static>, Vec<usize>)> {
         let bytes = self.bytes();
         if !bytes.contains(&b'\n') && !bytes.contains(&b'\r') {
             return None;
         }
         let mut out = View::with_capacity(bytes.len());
         let mut seams = Vec::new();
-        let mut filled = 0;
+        let mut filled = false;
         for line in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
             // `split` gives slices of `bytes`: how far this one is into it.
             let base = line.as_ptr().addr() - bytes.as_ptr().addr();
@@ -120,15 +112,10 @@ impl<'a> View<'a> {
             if body.is_empty() {
                 continue;
             }
-            if filled > 0 {
-                if join == Join::All || (filled % 2 == 0) == (join == Join::Even) {
-                    seams.push(out.bytes.len());
-                } else {
-                    let (start, end) = self.original(base, base + 1);
-                    out.push('\n', start, end);
-                }
+            if filled {
+                seams.push(out.bytes.len());
             }
-            filled += 1;
+            filled = true;
             for (offset, &byte) in body.iter().enumerate() {
                 let (start, end) = self.original(base + lead + offset, base + lead + offset + 1);
                 out.push(if byte == OTHER { '\u{fffd}' } else { char::from(byte) }, start, end);
@@ -328,7 +315,7 @@ mod tests {
     #[test]
     fn joins_lines() {
         let view = View::of("ab \\\n   cd\r\nef");
-        let Some((joined, seams)) = view.joined(Join::All) else { panic!("it has lines") };
+        let Some((joined, seams)) = view.joined() else { panic!("it has lines") };
         assert_eq!(seen(&joined), "abcdef".to_owned());
         assert_eq!(seams, [2, 4]);
         assert_eq!(joined.original(2, 6), (8, 14));

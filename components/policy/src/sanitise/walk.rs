@@ -77,7 +77,7 @@ impl Walk<'_> {
     fn string(&mut self, text: &str, key: Key, login: bool) -> Option<String> {
         let kind = match key {
             Key::Secret { kind, .. } if !text.trim().is_empty() && !is_marker(text) && !is_public(text, kind) => kind,
-            Key::Maybe(kind) if !is_marker(text) && maybe(text, kind, login) => kind,
+            Key::Maybe(kind) if !text.contains("[redacted:") && maybe(text, kind, login) => kind,
             Key::Secret { .. } if is_marker(text) => return None,
             _ => return self.text(text),
         };
@@ -129,7 +129,7 @@ impl Walk<'_> {
         let aws = members.iter().any(|(_, value)| value.as_str().is_some_and(is_aws_id));
         let login = members.iter().any(|(key, _)| is_login(key));
         for (key, value) in members {
-            let mut state = if key.contains("[redacted:") { Key::Plain } else { classify(key) };
+            let mut state = classify(key);
             if state == Key::Plain && inherited != Key::Plain && !describes(key) {
                 state = inherit(inherited);
             }
@@ -276,7 +276,8 @@ fn is_public(text: &str, kind: &str) -> bool {
 
 /// A key's text without secrets.
 fn redact_key(key: &str) -> Option<(String, Vec<&'static str>)> {
-    if key.len() < 8 { None } else { redact(key) }
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    if key.len() < 8 || (key.len() < 24 && key.bytes().all(word)) { None } else { redact(key) }
 }
 
 /// Members that give another member's name: `{"name": "PASSWORD", "value": "…"}`.
@@ -360,7 +361,7 @@ fn is_aws_secret(text: &str) -> bool {
 /// Whether the second of two strings is the value of the first, and not the next of a list of names.
 fn pair_value(value: &str, kind: &str) -> bool {
     let bytes = value.as_bytes();
-    if is_marker(value)
+    if value.contains("[redacted:")
         || value.is_empty()
         || values::known_word(bytes)
         || values::name_like(bytes)
