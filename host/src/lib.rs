@@ -11,6 +11,7 @@ pub mod engine;
 pub mod hub;
 pub mod ingest;
 pub mod metrics;
+pub mod retention;
 pub mod server;
 pub mod store;
 pub mod web;

@@ -223,6 +223,14 @@ pub struct LaneKey {
     pub label: Option<String>,
 }
 
+impl LaneKey {
+    /// The whole feed in this format: what answers that belong to no subscription are written with.
+    #[must_use]
+    pub fn plain(format: Format) -> Self {
+        Self { channel: Channel::Events, filter: Filter::default(), rate: 1, format, label: None }
+    }
+}
+
 /// A valid subscribe (`broadcaster.subscription`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::engine::words::{ErrorCode, ProtocolError, Refusal, RefusalCode};
+use crate::hub::{HubError, Refused};
 use crate::store::StoreError;
 
 /// Why a request came to nothing.
@@ -30,6 +31,8 @@ pub enum Cause {
     NotFound,
     /// The route is there, this method is not.
     MethodNotAllowed,
+    /// A WebSocket route without its handshake.
+    UpgradeRequired,
     /// The request did not come whole in time.
     Timeout,
     /// An id is kept with another content.
@@ -65,6 +68,9 @@ impl Cause {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This method is not for this resource")
+            }
+            Self::UpgradeRequired => {
+                (StatusCode::UPGRADE_REQUIRED, "upgrade_required", "A WebSocket handshake is needed")
             }
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout", "The request took too long to arrive"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "The id is kept with another content"),
@@ -231,6 +237,25 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<HubError> for Problem {
+    fn from(error: HubError) -> Self {
+        match error {
+            HubError::Store(error) => error.into(),
+            HubError::Component(_) => Self::unavailable("the feed's policy failed on this request"),
+            HubError::Stopping => Self::draining(),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Client(error) => error.into(),
+            Refused::Hub(error) => error.into(),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code, title) = self.cause.row();
@@ -250,6 +275,10 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UPGRADE_REQUIRED {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"activity-feed\""));

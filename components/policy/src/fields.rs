@@ -1,0 +1,91 @@
+//! The top-level fields of an event's data, as far as the feed reads them: texts and numbers, cleaned. One walk over the
+//! text and nothing built, since most of what an event carries is passed on unread.
+
+use std::borrow::Cow;
+
+use crate::json::Json;
+use crate::{scan, text};
+
+/// Members that are looked at; what an event says in its first ones is what it is about.
+const MAX_MEMBERS: usize = 256;
+
+/// The fields, each as it is written.
+pub struct Fields<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Fields<'a> {
+    /// Walk over a JSON object that was checked before it was stored; anything else has no fields.
+    #[must_use]
+    pub fn read(data: &'a str) -> Self {
+        let mut members = Vec::with_capacity(8);
+        scan::members(data, |key, value| {
+            if members.len() < MAX_MEMBERS {
+                members.push((key, value));
+            }
+        });
+        Self(members)
+    }
+
+    /// The first of these fields that says something, as display text: a string that is not blank, or a number.
+    #[must_use]
+    pub fn text(&self, names: &[&str]) -> Option<Cow<'a, str>> {
+        names.iter().find_map(|name| as_text(self.raw(name)?))
+    }
+
+    /// The first of these fields that is a number, or a string of one, as it is written.
+    #[must_use]
+    pub fn number(&self, names: &[&str]) -> Option<(Cow<'a, str>, f64)> {
+        names.iter().find_map(|name| {
+            let text = as_text(self.raw(name)?)?;
+            let value: f64 = text.parse().ok()?;
+            value.is_finite().then_some((text, value))
+        })
+    }
+
+    /// The last of duplicates counts, as in JavaScript.
+    fn raw(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+}
+
+fn as_text(raw: &str) -> Option<Cow<'_, str>> {
+    match raw.as_bytes().first()? {
+        b'"' if raw.contains('\\') => match Json::parse(raw, 1) {
+            Ok(Json::String(text)) => not_blank(Cow::Owned(text::clean(&text).into_owned())),
+            _ => None,
+        },
+        b'"' => not_blank(text::clean(raw.get(1..raw.len() - 1)?)),
+        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(raw)),
+        _ => None,
+    }
+}
+
+fn not_blank(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    match text {
+        Cow::Borrowed(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(Cow::Borrowed),
+        Cow::Owned(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(|text| Cow::Owned(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_numbers_are_read_and_nothing_else() {
+        let fields = Fields::read(
+            r#"{"a":"one","b":2.50,"c":"","d":" \t","e":null,"f":true,"g":{"a":"x"},"h":["a"],"i":"\u001b[31mred\"","j":" x ","a":"last"}"#,
+        );
+        assert_eq!(fields.text(&["a"]).as_deref(), Some("last"));
+        assert_eq!(fields.text(&["b"]).as_deref(), Some("2.50"));
+        for name in ["c", "d", "e", "f", "g", "h", "missing"] {
+            assert_eq!(fields.text(&[name]), None, "{name}");
+        }
+        assert_eq!(fields.text(&["i"]).as_deref(), Some("red\""));
+        assert_eq!(fields.text(&["c", "missing", "j"]).as_deref(), Some("x"));
+        assert_eq!(
+            fields.number(&["a", "b"]).map(|(text, value)| (text.into_owned(), value)),
+            Some(("2.50".to_owned(), 2.5))
+        );
+        assert!(Fields::read("not json").text(&["a"]).is_none());
+    }
+}

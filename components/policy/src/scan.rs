@@ -1,0 +1,214 @@
+//! Walking over JSON text without building anything: where the elements of an array, or the fields of an object, begin
+//! and end. It never recurses, never looks at a byte twice, and does not judge what is inside a value: what matters is
+//! parsed with [`crate::json`] afterwards.
+
+/// The text is not what it should be at this byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScanError {
+    /// Offset in bytes.
+    pub at: usize,
+}
+
+/// A walk over the elements of an array, or the members of an object.
+struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.byte(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        self.space();
+        let found = self.byte() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn error(&self) -> ScanError {
+        ScanError { at: self.at }
+    }
+
+    /// Past a string whose quote is here.
+    fn string(&mut self) -> Result<&'a str, ScanError> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            match self.byte() {
+                Some(b'"') => break,
+                Some(b'\\') => self.at += 2,
+                Some(_) => self.at += 1,
+                None => return Err(self.error()),
+            }
+        }
+        self.at += 1;
+        self.text.get(start..self.at).ok_or_else(|| self.error())
+    }
+
+    /// Past one value of any kind; brackets are only counted.
+    fn value(&mut self) -> Result<&'a str, ScanError> {
+        self.space();
+        let start = self.at;
+        let mut open = 0_usize;
+        loop {
+            match self.byte() {
+                Some(b'"') => {
+                    self.string()?;
+                }
+                Some(b'{' | b'[') => {
+                    open += 1;
+                    self.at += 1;
+                }
+                Some(b'}' | b']') if open > 0 => {
+                    open -= 1;
+                    self.at += 1;
+                }
+                Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') if open == 0 => break,
+                Some(_) => {
+                    self.at += 1;
+                    continue;
+                }
+                None => break,
+            }
+            if open == 0 {
+                break;
+            }
+        }
+        if open > 0 || self.at == start {
+            return Err(self.error());
+        }
+        self.text.get(start..self.at).ok_or_else(|| self.error())
+    }
+}
+
+/// The elements of the array that the text is, each as it is written; `visit` stops the walk by answering false.
+///
+/// # Errors
+/// The text is not one array; what the elements are is not looked at.
+pub fn elements<'a>(text: &'a str, mut visit: impl FnMut(&'a str) -> bool) -> Result<(), ScanError> {
+    let mut walk = Walk { text, at: 0 };
+    if !walk.eat(b'[') {
+        return Err(walk.error());
+    }
+    if !walk.eat(b']') {
+        loop {
+            if !visit(walk.value()?) {
+                return Ok(());
+            }
+            if walk.eat(b']') {
+                break;
+            }
+            if !walk.eat(b',') {
+                return Err(walk.error());
+            }
+        }
+    }
+    walk.space();
+    if walk.at == text.len() { Ok(()) } else { Err(walk.error()) }
+}
+
+/// The members of the object that the text is: each key without its quotes as it is written (escapes and all), and each
+/// value as it is written. Stops in silence where the text is not JSON: for text that was checked before.
+pub fn members<'a>(text: &'a str, mut visit: impl FnMut(&'a str, &'a str)) {
+    let mut walk = Walk { text, at: 0 };
+    if !walk.eat(b'{') {
+        return;
+    }
+    loop {
+        walk.space();
+        if walk.byte() != Some(b'"') {
+            return;
+        }
+        let Ok(key) = walk.string() else { return };
+        let Some(key) = key.get(1..key.len() - 1) else { return };
+        if !walk.eat(b':') {
+            return;
+        }
+        let Ok(value) = walk.value() else { return };
+        visit(key, value);
+        if !walk.eat(b',') {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn list(text: &str) -> Result<Vec<&str>, ScanError> {
+        let mut found = Vec::new();
+        elements(text, |element| {
+            found.push(element);
+            true
+        })?;
+        Ok(found)
+    }
+
+    #[test]
+    fn elements_are_given_as_they_are_written() {
+        assert_eq!(list("[]"), Ok(vec![]));
+        assert_eq!(list(" [ 1 , {\"a\":[1,\"]\"]} ,\"x\\\"]\"] "), Ok(vec!["1", "{\"a\":[1,\"]\"]}", "\"x\\\"]\""]));
+        for text in ["", "{}", "[", "[1", "[1,", "[1,]", "[,]", "[1]]", "[1] 2", "[\"a]", "[{]", "[1 2]", "[\"\\"] {
+            assert!(list(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_deep_text_is_no_deep_call() {
+        let text = format!("[{}{}]", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        assert_eq!(list(&text).map(|l| l.len()), Ok(1));
+    }
+
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            "[\\\\\"a-c\\[\\]{},: é\n]{0,8}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::hash_map("[a-z\"\\\\]{0,3}", inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_a_parser(values in prop::collection::vec(value(), 0..5), pretty: bool) {
+            let array = serde_json::Value::from(values.clone());
+            let text = if pretty { format!("{array:#}") } else { array.to_string() };
+            let parsed: Vec<serde_json::Value> =
+                list(&text).unwrap_or_default().into_iter().filter_map(|e| serde_json::from_str(e).ok()).collect();
+            prop_assert_eq!(&parsed, &values);
+
+            let object: serde_json::Map<_, _> = values.into_iter().enumerate().map(|(i, v)| (format!("k{i}\""), v)).collect();
+            let text = serde_json::Value::from(object.clone()).to_string();
+            let mut found = serde_json::Map::new();
+            members(&text, |key, value| {
+                if let (Ok(key), Ok(value)) = (serde_json::from_str(&format!("\"{key}\"")), serde_json::from_str(value)) {
+                    found.insert(key, value);
+                }
+            });
+            prop_assert_eq!(found, object);
+        }
+
+        #[test]
+        fn no_text_makes_it_fail(text in "[\\[\\]{}\",:\\\\ a1é]{0,40}") {
+            let _ = list(&text);
+            members(&text, |_, _| ());
+        }
+    }
+}

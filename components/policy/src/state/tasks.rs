@@ -1,0 +1,242 @@
+//! Tasks by status, and the auctions that are open on them.
+
+use std::collections::BTreeMap;
+
+use super::table::Table;
+use super::{MAX_AUCTIONS, MAX_TASKS};
+use crate::cursor::write_number;
+use crate::fields::Fields;
+use crate::json::write_string;
+use crate::words::{Event, Seq};
+use crate::{text, time};
+
+/// Closed tasks that are remembered, so that one which is told closed twice is counted once.
+const MAX_CLOSED: usize = 1_000;
+/// Graphemes of a description.
+const MAX_DESCRIPTION: usize = 80;
+
+/// Where a task is, in the order of its life. The last two are its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Status {
+    Created,
+    Bidding,
+    Assigned,
+    Started,
+    Completed,
+    Failed,
+}
+
+impl Status {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Created, Self::Bidding, Self::Assigned, Self::Started, Self::Completed, Self::Failed];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Bidding => "bidding",
+            Self::Assigned => "assigned",
+            Self::Started => "started",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    pub(super) fn is_end(self) -> bool {
+        self >= Self::Completed
+    }
+}
+
+/// A task that is not over.
+pub(super) struct Task {
+    pub(super) status: Status,
+    pub(super) description: Option<String>,
+}
+
+/// An auction that is open; the task is its key.
+pub(super) struct Auction {
+    pub(super) description: Option<String>,
+    pub(super) bids: u64,
+    pub(super) best: Option<Bid>,
+    /// RFC 3339, of the event that opened it.
+    pub(super) opened: String,
+    /// RFC 3339, where an event said so.
+    pub(super) closes: Option<String>,
+}
+
+/// The best bid so far.
+pub(super) struct Bid {
+    pub(super) agent: Option<String>,
+    /// As it was written: a number.
+    pub(super) amount: String,
+}
+
+#[derive(Default)]
+pub(super) struct Tasks {
+    pub(super) open: Table<Task>,
+    pub(super) closed: Table<Status>,
+    pub(super) counts: BTreeMap<Status, u64>,
+    pub(super) auctions: Table<Auction>,
+}
+
+impl Tasks {
+    pub(super) fn fold(&mut self, event: &Event) {
+        let Some(id) = event.task_id.as_deref() else { return };
+        match event.event_type.as_str() {
+            "bid.submitted" => self.bid(id, event),
+            "auction.opened" => self.open_auction(id, event),
+            "auction.closed" => {
+                self.auctions.remove(id);
+            }
+            other => {
+                let Some(status) = other.strip_prefix("task.").and_then(Status::read) else { return };
+                self.set_status(id, status, event);
+                match status {
+                    Status::Bidding => self.open_auction(id, event),
+                    Status::Created => {}
+                    _ => {
+                        self.auctions.remove(id);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn write_counts(&self, out: &mut String) {
+        for (at, status) in Status::ALL.into_iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            write_string(status.as_str(), out);
+            out.push(':');
+            write_number(self.counts.get(&status).copied().unwrap_or(0), out);
+        }
+    }
+
+    /// The one with the latest bid first.
+    pub(super) fn write_auctions(&self, out: &mut String) {
+        for (at, (_, task_id, auction)) in self.auctions.latest().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            out.push_str("{\"task_id\":");
+            write_string(task_id, out);
+            auction.write_rest(out);
+            out.push('}');
+        }
+    }
+
+    fn set_status(&mut self, id: &str, status: Status, event: &Event) {
+        let description = || {
+            let text = Fields::read(&event.data).text(&["description"])?;
+            Some(text::cut(&text, MAX_DESCRIPTION).into_owned())
+        };
+        let before = match self.open.touch(id, event.seq) {
+            Some(task) => Some(task.status),
+            None => self.closed.remove(id),
+        };
+        if let Some(before) = before {
+            self.count(before, false);
+        }
+        self.count(status, true);
+        if status.is_end() {
+            self.open.remove(id);
+            // Forgetting a closed task takes nothing back: it stays counted.
+            self.closed.insert(id, event.seq, status, MAX_CLOSED);
+        } else if let Some(task) = self.open.get_mut(id) {
+            task.status = status;
+            if let Some(description) = description() {
+                task.description = Some(description);
+            }
+        } else {
+            let task = Task { status, description: description() };
+            if let Some((gone, task)) = self.open.insert(id, event.seq, task, MAX_TASKS) {
+                self.count(task.status, false);
+                self.auctions.remove(&gone);
+            }
+        }
+    }
+
+    fn count(&mut self, status: Status, is_more: bool) {
+        let count = self.counts.entry(status).or_default();
+        *count = if is_more { count.saturating_add(1) } else { count.saturating_sub(1) };
+    }
+
+    fn open_auction(&mut self, id: &str, event: &Event) {
+        let fields = Fields::read(&event.data);
+        let closes = fields.text(&["closes", "closes_at", "deadline"]).filter(|text| time::parse(text).is_some());
+        let closes = closes.map(std::borrow::Cow::into_owned);
+        if let Some(auction) = self.auctions.touch(id, event.seq) {
+            auction.closes = closes.or_else(|| auction.closes.take());
+            return;
+        }
+        let said = fields.text(&["description"]).map(|text| text::cut(&text, MAX_DESCRIPTION).into_owned());
+        let description = said.or_else(|| self.open.get_mut(id)?.description.clone());
+        let auction = Auction { description, bids: 0, best: None, opened: event.timestamp.clone(), closes };
+        self.auctions.insert(id, event.seq, auction, MAX_AUCTIONS);
+    }
+
+    fn bid(&mut self, id: &str, event: &Event) {
+        if self.auctions.get_mut(id).is_none() {
+            // A late bid opens nothing again.
+            let is_past = self.open.get_mut(id).is_some_and(|task| task.status > Status::Bidding);
+            if is_past || self.closed.get_mut(id).is_some() {
+                return;
+            }
+            self.open_auction(id, event);
+        }
+        let Some(auction) = self.auctions.touch(id, event.seq) else { return };
+        auction.bids = auction.bids.saturating_add(1);
+        let fields = Fields::read(&event.data);
+        let Some((amount, value)) = fields.number(&["amount", "bid_sats"]) else { return };
+        let best = auction.best.as_ref().and_then(|best| best.amount.parse::<f64>().ok());
+        if best.is_none_or(|best| value < best) {
+            let agent =
+                fields.text(&["agent", "agent_name"]).map(|text| text::cut(&text, MAX_DESCRIPTION).into_owned());
+            let agent = agent.or_else(|| event.agent_id.clone());
+            auction.best = Some(Bid { agent, amount: as_number(&amount, value) });
+        }
+    }
+}
+
+impl Auction {
+    pub(super) fn write_rest(&self, out: &mut String) {
+        if let Some(description) = &self.description {
+            out.push_str(",\"description\":");
+            write_string(description, out);
+        }
+        out.push_str(",\"bids\":");
+        write_number(self.bids, out);
+        if let Some(best) = &self.best {
+            out.push_str(",\"best\":{");
+            if let Some(agent) = &best.agent {
+                out.push_str("\"agent\":");
+                write_string(agent, out);
+                out.push(',');
+            }
+            out.push_str("\"amount\":");
+            out.push_str(&best.amount);
+            out.push('}');
+        }
+        out.push_str(",\"opened\":");
+        write_string(&self.opened, out);
+        if let Some(closes) = &self.closes {
+            out.push_str(",\"closes\":");
+            write_string(closes, out);
+        }
+    }
+}
+
+/// The number as JSON writes it: as it was sent, where that is a JSON number of sane length.
+fn as_number(text: &str, value: f64) -> String {
+    let is_json = matches!(crate::json::Json::parse(text, 0), Ok(crate::json::Json::Number(_)));
+    if is_json && text.len() <= 24 { text.to_owned() } else { value.to_string() }
+}
+
+/// For the snapshot: an entry with the seq it had.
+pub(super) fn put<T>(table: &mut Table<T>, name: &str, seq: Seq, entry: T) {
+    table.insert(name, seq, entry, usize::MAX);
+}

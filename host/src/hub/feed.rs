@@ -1,0 +1,299 @@
+//! The log as subscribers may see it: the store's events, shown or hidden as the user's rules say.
+//!
+//! Everything that leaves the server, live, replayed or as history, has passed here, so a hidden event is nowhere part
+//! of the feed. All calls block (the store's disk, the rules' thread) and are made from threads of their own.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::clock::unix_ms;
+use crate::engine::words::{Display, Draft, Presentation, Shown};
+use crate::engine::{CallError, Rules, Worker, WorkerGone};
+use crate::store::{Bounds, Counts, Event, EventStore, Filter, Order, Query, Seq, StoreError, Summary};
+
+/// Rows that one count looks at (contract section 4: "exact up to 10,000 rows looked at, else null").
+pub const COUNT_ROWS: u32 = 10_000;
+/// Events of one page of the store.
+const PAGE: u32 = 1_000;
+/// Events that a summary looks at where the user's rules must be asked about each.
+const SUMMARY_ROWS: usize = 100_000;
+/// Reads that one tail makes at most: where nearly nothing matches or all is hidden, the rest counts as left out.
+const TAIL_READS: usize = 20;
+/// Presentations remembered: replays and pages mostly ask for the newest events.
+const REMEMBERED: usize = 20_000;
+
+/// What the rules said of events, by seq; the oldest entry goes first.
+#[derive(Default)]
+struct Presentations {
+    by_seq: HashMap<Seq, Presentation>,
+    order: VecDeque<Seq>,
+}
+
+impl Presentations {
+    fn keep(&mut self, seq: Seq, presentation: Presentation) {
+        if self.by_seq.insert(seq, presentation).is_none() {
+            self.order.push_back(seq);
+        }
+        while self.order.len() > REMEMBERED {
+            if let Some(oldest) = self.order.pop_front() {
+                self.by_seq.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// The store behind the user's rules.
+pub struct Feed {
+    store: Arc<dyn EventStore>,
+    rules: RwLock<Option<Worker<Rules>>>,
+    presentations: Mutex<Presentations>,
+}
+
+/// The newest events of a range, and whether there were more.
+pub struct Tail {
+    /// In seq order.
+    pub events: Vec<Shown>,
+    /// Matching events may stand in `(after, this]`, and were left out.
+    pub left_out_to: Option<Seq>,
+}
+
+/// A page of history.
+pub struct FeedPage {
+    /// In the query's order.
+    pub events: Vec<Shown>,
+    /// See `store::Page::reached`.
+    pub reached: Seq,
+    /// There may be more beyond `reached`.
+    pub more: bool,
+}
+
+/// Why the user's rules did not let a request's drafts pass.
+pub enum Prepared {
+    /// As the rules left them.
+    Drafts(Vec<Draft>),
+    /// The rules refused the event of this index, with a reason for the publisher.
+    Refused(u32, String),
+    /// The rules failed.
+    Failed,
+}
+
+impl Feed {
+    /// A feed without rules.
+    #[must_use]
+    pub fn new(store: Arc<dyn EventStore>) -> Self {
+        Self { store, rules: RwLock::new(None), presentations: Mutex::default() }
+    }
+
+    /// The store behind it.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.store
+    }
+
+    /// From now on these rules, or none.
+    pub fn set_rules(&self, rules: Option<Worker<Rules>>) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        *self.presentations() = Presentations::default();
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Option<Worker<Rules>> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn presentations(&self) -> MutexGuard<'_, Presentations> {
+        self.presentations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be shown of these events, in their order, without the hidden ones.
+    pub fn show(&self, events: Vec<Arc<Event>>) -> Vec<Shown> {
+        let Some(rules) = self.rules() else {
+            return events.into_iter().map(|event| Shown { event, display: None }).collect();
+        };
+        let unknown: Vec<Arc<Event>> = {
+            let known = self.presentations();
+            events.iter().filter(|event| !known.by_seq.contains_key(&event.seq)).cloned().collect()
+        };
+        let fresh = if unknown.is_empty() { HashMap::new() } else { present_all(&rules, unknown) };
+        let mut known = self.presentations();
+        let shown = events.into_iter().filter_map(|event| {
+            let presentation = fresh.get(&event.seq).or_else(|| known.by_seq.get(&event.seq));
+            let display: Option<Display> = match presentation {
+                Some(Presentation::Hide) => return None,
+                Some(Presentation::Show(display)) => Some(display.clone()),
+                Some(Presentation::Plain) | None => None,
+            };
+            Some(Shown { event, display })
+        });
+        let shown = shown.collect();
+        for (seq, presentation) in fresh {
+            known.keep(seq, presentation);
+        }
+        shown
+    }
+
+    /// One event by its id; none when it is not kept or is hidden.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn get(&self, id: &str) -> Result<Option<Shown>, StoreError> {
+        Ok(self.store.get(id)?.and_then(|event| self.show(vec![Arc::new(event)]).pop()))
+    }
+
+    /// What the store holds now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn bounds(&self) -> Result<Bounds, StoreError> {
+        self.store.bounds()
+    }
+
+    /// The newest `limit` events of `(after, until]` that match.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn tail(&self, filter: &Filter, after: Seq, until: Seq, limit: u32) -> Result<Tail, StoreError> {
+        let mut newest_first = Vec::new();
+        let mut upper = until;
+        let mut more = after < until;
+        for _ in 0..TAIL_READS {
+            if !more || newest_first.len() >= limit as usize {
+                break;
+            }
+            let missing = limit - u32::try_from(newest_first.len()).unwrap_or(limit);
+            let query = Query {
+                filter: filter.clone(),
+                text: None,
+                after,
+                until: upper,
+                order: Order::Descending,
+                limit: missing.min(PAGE),
+            };
+            let page = self.store.read(&query)?;
+            newest_first.extend(self.show(page.events.into_iter().map(Arc::new).collect()));
+            upper = page.reached;
+            more = page.more;
+        }
+        newest_first.reverse();
+        Ok(Tail { events: newest_first, left_out_to: more.then_some(upper) })
+    }
+
+    /// One page of history, with as many visible events as `query.limit` unless the range ends or the store stops.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn page(&self, query: &Query) -> Result<FeedPage, StoreError> {
+        let mut rest = query.clone();
+        let mut events = Vec::new();
+        loop {
+            let page = self.store.read(&rest)?;
+            let read = page.events.len();
+            let shown = self.show(page.events.into_iter().map(Arc::new).collect());
+            let hidden = read - shown.len();
+            events.extend(shown);
+            let full = events.len() >= query.limit as usize;
+            if full || !page.more || hidden == 0 {
+                return Ok(FeedPage { events, reached: page.reached, more: page.more });
+            }
+            // Some were hidden: fill the page from where this one stopped.
+            rest.limit = query.limit - u32::try_from(events.len()).unwrap_or(query.limit);
+            match query.order {
+                Order::Ascending => rest.after = page.reached,
+                Order::Descending => rest.until = page.reached,
+            }
+        }
+    }
+
+    /// How many visible events of `(after, until]` match, exact up to [`COUNT_ROWS`] rows looked at.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn count(&self, filter: &Filter, after: Seq, until: Seq) -> Result<Counts, StoreError> {
+        if self.rules().is_none() {
+            return self.store.count(filter, after, until, COUNT_ROWS);
+        }
+        let mut by_type: HashMap<String, u64> = HashMap::new();
+        let mut query =
+            Query { filter: filter.clone(), text: None, after, until, order: Order::Ascending, limit: PAGE };
+        let mut looked_at = 0;
+        loop {
+            let page = self.store.read(&query)?;
+            looked_at += page.events.len();
+            for shown in self.show(page.events.into_iter().map(Arc::new).collect()) {
+                *by_type.entry(shown.event.event_type.clone()).or_default() += 1;
+            }
+            if !page.more {
+                return Ok(Counts { total: Some(by_type.values().sum()), by_type: by_type.into_iter().collect() });
+            }
+            if looked_at >= COUNT_ROWS as usize {
+                return Ok(Counts::default());
+            }
+            query.after = page.reached;
+        }
+    }
+
+    /// Visible events by minute and type over the last `minutes`. With rules in force they are read and shown one by
+    /// one, the newest [`SUMMARY_ROWS`] at most; without, the store keeps the numbers.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn summary(&self, minutes: u32) -> Result<Summary, StoreError> {
+        if self.rules().is_none() {
+            return self.store.summary(minutes);
+        }
+        let mut summary = Summary::new();
+        let mut looked_at = 0;
+        let this_minute = unix_ms() / 60_000;
+        let mut until = Seq::MAX;
+        for ago in 0..minutes {
+            let start = this_minute.saturating_sub(u64::from(ago)) * 60_000;
+            let after = self.store.seq_at(start, false)?;
+            let mut by_type: HashMap<String, u64> = HashMap::new();
+            let filter = Filter::default();
+            let mut query = Query { filter, text: None, after, until, order: Order::Descending, limit: PAGE };
+            loop {
+                let page = self.page(&query)?;
+                looked_at += page.events.len();
+                for shown in page.events {
+                    *by_type.entry(shown.event.event_type.clone()).or_default() += 1;
+                }
+                if !page.more || looked_at >= SUMMARY_ROWS {
+                    break;
+                }
+                query.until = page.reached;
+            }
+            summary.extend(by_type.into_iter().map(|(event_type, count)| (ago, event_type, count)));
+            until = after;
+            if looked_at >= SUMMARY_ROWS {
+                break;
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Hand a request's drafts to the rules, one by one.
+    pub fn prepare(&self, rules: &Worker<Rules>, drafts: Vec<Draft>) -> Prepared {
+        let prepared = rules.call_blocking(move |rules| {
+            let mut passed = Vec::with_capacity(drafts.len());
+            for (index, draft) in (0u32..).zip(drafts) {
+                match rules.prepare(draft) {
+                    Ok(Ok(draft)) => passed.push(draft),
+                    Ok(Err(reason)) => return Prepared::Refused(index, reason),
+                    Err(_) => return Prepared::Failed,
+                }
+            }
+            Prepared::Drafts(passed)
+        });
+        prepared.unwrap_or(Prepared::Failed)
+    }
+}
+
+/// Ask the rules about each event. Where they fail the event is shown plain: a defect of the user's must not hide it.
+fn present_all(rules: &Worker<Rules>, events: Vec<Arc<Event>>) -> HashMap<Seq, Presentation> {
+    let answer: Result<HashMap<Seq, Presentation>, WorkerGone> = rules.call_blocking(move |rules| {
+        let present = |event: &Arc<Event>| -> Result<Presentation, CallError> { rules.present(event) };
+        events.iter().map(present).zip(&events).map(|(p, e)| (e.seq, p.unwrap_or(Presentation::Plain))).collect()
+    });
+    answer.unwrap_or_default()
+}

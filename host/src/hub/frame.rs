@@ -1,0 +1,82 @@
+//! One frame as it goes over the wire, made once and shared by all who get it, with the range of the log it settles.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::engine::words::{Format, FrameKind, Item, LaneFrame, Shown};
+use crate::hub::websocket;
+use crate::store::Seq;
+
+/// Wire bytes and what they mean to a position.
+#[derive(Debug)]
+pub struct Frame {
+    /// What it tells.
+    pub kind: Told,
+    /// Settles `(from, to]`.
+    pub from: Seq,
+    /// See `from`.
+    pub to: Seq,
+    /// With the WebSocket header, or as a message of an event stream.
+    pub bytes: Bytes,
+}
+
+/// What a frame tells, as far as positions care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// One event.
+    Event,
+    /// That events were left out.
+    Skipped,
+    /// That nothing matched.
+    Position,
+    /// Nothing about the log: an answer, the state, a greeting.
+    Aside,
+}
+
+impl Frame {
+    /// The frame of a lane.
+    #[must_use]
+    pub fn of_lane(format: Format, frame: &LaneFrame) -> Arc<Self> {
+        let kind = match frame.kind {
+            FrameKind::Event => Told::Event,
+            FrameKind::Skipped => Told::Skipped,
+            FrameKind::Position => Told::Position,
+            FrameKind::State => Told::Aside,
+        };
+        Arc::new(Self { kind, from: frame.from, to: frame.to, bytes: wire(format, &frame.text) })
+    }
+
+    /// The frames of `items` as the broadcaster has rendered them; a text that is empty is no frame, but its range
+    /// counts for the next one.
+    #[must_use]
+    pub fn of_items(format: Format, items: &[Item], texts: &[String]) -> Vec<Arc<Self>> {
+        items
+            .iter()
+            .zip(texts)
+            .map(|(item, text)| {
+                let (kind, from, to) = match item {
+                    Item::Event(Shown { event, .. }, prev) => (Told::Event, *prev, event.seq),
+                    Item::Skipped(skipped) => (Told::Skipped, skipped.from, skipped.to),
+                    Item::CaughtUp(seq) | Item::Position(seq) => (Told::Position, *seq, *seq),
+                    _ => (Told::Aside, 0, 0),
+                };
+                let bytes = if text.is_empty() { Bytes::new() } else { wire(format, text) };
+                Arc::new(Self { kind, from, to, bytes })
+            })
+            .collect()
+    }
+
+    /// An answer that settles nothing.
+    #[must_use]
+    pub fn aside(bytes: Bytes) -> Arc<Self> {
+        Arc::new(Self { kind: Told::Aside, from: 0, to: 0, bytes })
+    }
+}
+
+fn wire(format: Format, text: &str) -> Bytes {
+    match format {
+        Format::Json | Format::Html => websocket::text(text),
+        Format::SseJson | Format::SseHtml => Bytes::copy_from_slice(text.as_bytes()),
+    }
+}

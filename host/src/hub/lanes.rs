@@ -1,0 +1,512 @@
+//! The thread that owns the broadcaster and the lanes: it gives it events and the time, and hands the frames that come
+//! back to the shards.
+//!
+//! Always true: for each lane the host knows its key, what it has settled and when it last sent, so that a broadcaster
+//! that traps is replaced without a gap or a repetition. Which client has what is the shards' business.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Select};
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::monotonic_ms;
+use crate::engine::words::{
+    Channel, FrameKind, Item, LaneFrame, LaneId, LaneKey, MonotonicMs, Output, Reason, Skipped,
+};
+use crate::engine::{Broadcaster, CallError};
+use crate::hub::feed::Feed;
+use crate::hub::follow::{self, Committed};
+use crate::hub::frame::Frame;
+use crate::hub::shard::{Attached, Delivery, ShardCommand, ShardHandle, SubscriptionRef};
+use crate::metrics::{self, Metrics};
+use crate::store::{Order, Query, Seq};
+
+/// Names a lane to the shards, for as long as it lives; unlike a [`LaneId`] it outlives the broadcaster's instance.
+pub type LaneRef = u32;
+
+/// A lane lives this long after its last subscriber, so that one who reconnects finds it.
+const LINGER_MS: u64 = 1_000;
+/// The window of the rate limit, as far as a replaced broadcaster must know it.
+const WINDOW_MS: u64 = 1_100;
+/// How often idle lanes are looked for and the state is saved, at most.
+const HOUSEKEEPING_MS: u64 = 1_000;
+/// How often the state is saved, at most.
+const SNAPSHOT_MS: u64 = 5_000;
+/// Without a snapshot, the state starts from the newest events, so many at most: a first start on a large log must not
+/// read it whole.
+const FOLD_AT_MOST: u64 = 100_000;
+
+/// What is asked of the lanes' thread.
+pub enum Command {
+    /// Attach a subscription to its lane. It is answered at the shard, in order with the lane's frames.
+    Attach { key: Arc<LaneKey>, subscription: SubscriptionRef },
+    /// A subscription has left its lane.
+    Detach { lane: LaneRef, shard: usize },
+    /// The state as JSON.
+    State { reply: oneshot::Sender<String> },
+    /// Save the state and end.
+    Stop { done: oneshot::Sender<()> },
+}
+
+struct Lane {
+    key: Arc<LaneKey>,
+    id: LaneId,
+    settled: Seq,
+    /// When the live events of the last second were sent.
+    sent: VecDeque<MonotonicMs>,
+    /// How many subscriptions on each shard.
+    subscribers: Vec<u32>,
+    /// Since when nobody is on it.
+    idle_since: Option<MonotonicMs>,
+}
+
+/// All that the thread owns.
+pub struct Lanes {
+    broadcaster: Broadcaster,
+    feed: Arc<Feed>,
+    shards: Vec<ShardHandle>,
+    metrics: Arc<Metrics>,
+    max_lanes: usize,
+    lanes: HashMap<LaneRef, Lane>,
+    by_key: HashMap<Arc<LaneKey>, LaneRef>,
+    by_id: HashMap<LaneId, LaneRef>,
+    next_ref: LaneRef,
+    /// The log is published up to here.
+    published: Seq,
+    head: watch::Sender<Seq>,
+    wake: Option<MonotonicMs>,
+    /// The newest saved state, for a broadcaster that is replaced, and the seq it stands at.
+    snapshot: Option<(Seq, Vec<u8>)>,
+    snapshot_due: MonotonicMs,
+}
+
+/// What [`Lanes`] is made of.
+pub struct Parts {
+    /// Of its own, with its settings.
+    pub broadcaster: Broadcaster,
+    /// To read what a replaced broadcaster has missed.
+    pub feed: Arc<Feed>,
+    /// Where the sockets are.
+    pub shards: Vec<ShardHandle>,
+    /// To count in.
+    pub metrics: Arc<Metrics>,
+    /// Lanes at once.
+    pub max_lanes: usize,
+    /// Told when the log grows.
+    pub head: watch::Sender<Seq>,
+}
+
+impl Lanes {
+    /// Fold the state up to the head. Blocks while it reads the log.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { broadcaster, feed, shards, metrics, max_lanes, head } = parts;
+        let published = feed.bounds().map_or(0, |bounds| bounds.head);
+        let snapshot = feed.store().load_snapshot().unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot read the stored state, starting from the log");
+            None
+        });
+        head.send_replace(published);
+        let mut lanes = Self {
+            broadcaster,
+            feed,
+            shards,
+            metrics,
+            max_lanes,
+            lanes: HashMap::new(),
+            by_key: HashMap::new(),
+            by_id: HashMap::new(),
+            next_ref: 0,
+            published,
+            head,
+            wake: None,
+            snapshot,
+            snapshot_due: 0,
+        };
+        lanes.restore_state();
+        lanes
+    }
+
+    /// Where following starts.
+    #[must_use]
+    pub fn published(&self) -> Seq {
+        self.published
+    }
+
+    /// Run until told to stop, or until nobody is left to tell.
+    pub fn run(mut self, committed: &Receiver<Committed>, commands: &Receiver<Command>) {
+        loop {
+            let now = monotonic_ms();
+            let due = self.wake.unwrap_or(u64::MAX).min(now + HOUSEKEEPING_MS);
+            let mut select = Select::new();
+            let events = select.recv(committed);
+            select.recv(commands);
+            match select.select_timeout(Duration::from_millis(due.saturating_sub(now))) {
+                Ok(ready) if ready.index() == events => match ready.recv(committed) {
+                    Ok(events) => self.publish(events),
+                    Err(_) => return,
+                },
+                Ok(ready) => match ready.recv(commands) {
+                    Ok(Command::Stop { done }) => {
+                        self.save_state(true);
+                        let _ = done.send(());
+                        return;
+                    }
+                    Ok(command) => self.obey(command),
+                    Err(_) => return,
+                },
+                Err(_) => {}
+            }
+            self.tick_if_due();
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Attach { key, subscription } => self.attach(key, subscription),
+            Command::Detach { lane, shard } => {
+                if let Some(lane) = self.lanes.get_mut(&lane) {
+                    if let Some(count) = lane.subscribers.get_mut(shard) {
+                        *count = count.saturating_sub(1);
+                    }
+                    if lane.subscribers.iter().all(|count| *count == 0) {
+                        lane.idle_since = Some(monotonic_ms());
+                    }
+                }
+            }
+            Command::State { reply } => {
+                let state = self.state();
+                let _ = reply.send(state);
+            }
+            Command::Stop { .. } => {}
+        }
+    }
+
+    fn state(&mut self) -> String {
+        if let Ok(state) = self.broadcaster.state() {
+            return state;
+        }
+        self.recover();
+        self.broadcaster.state().unwrap_or_else(|_| "{}".to_owned())
+    }
+
+    // -------------------------------------------------------------------------------------------- joining, leaving
+
+    fn attach(&mut self, key: Arc<LaneKey>, subscription: SubscriptionRef) {
+        let shard = subscription.shard;
+        let lane_ref = match self.by_key.get(&key) {
+            Some(lane_ref) => Some(*lane_ref),
+            None => self.open(&key),
+        };
+        let Some(lane_ref) = lane_ref else {
+            self.tell(shard, ShardCommand::Unattached { subscription });
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(&lane_ref) else { return };
+        lane.idle_since = None;
+        if let Some(count) = lane.subscribers.get_mut(shard) {
+            *count += 1;
+        }
+        let settled = lane.settled;
+        let opening = match key.channel {
+            Channel::Events => Vec::new(),
+            Channel::State => self.render_state(&key),
+        };
+        self.tell(shard, ShardCommand::Attached(Attached { subscription, lane: lane_ref, settled, opening }));
+    }
+
+    /// The state subscription's first frames; they come from here, because the state is folded by this instance.
+    fn render_state(&mut self, key: &LaneKey) -> Vec<Arc<Frame>> {
+        let items = [Item::Subscribed { recovered: true, from: self.published, to: self.published }, Item::State];
+        for _ in 0..2 {
+            match self.broadcaster.render(key, &items) {
+                Ok(texts) => return Frame::of_items(key.format, &items, &texts),
+                Err(_) => self.recover(),
+            }
+        }
+        Vec::new()
+    }
+
+    /// A new lane stands where the log is published. None: there are too many.
+    fn open(&mut self, key: &Arc<LaneKey>) -> Option<LaneRef> {
+        if self.lanes.len() >= self.max_lanes {
+            self.close_idle(0);
+            if self.lanes.len() >= self.max_lanes {
+                tracing::warn!(max = self.max_lanes, "too many lanes; raise --max-lanes if these are real filters");
+                return None;
+            }
+        }
+        let settled = self.published;
+        let id = match self.broadcaster.open_lane(key, settled, &[]) {
+            Ok(id) => id,
+            Err(_) => {
+                self.recover();
+                self.broadcaster.open_lane(key, settled, &[]).ok()?
+            }
+        };
+        let lane_ref = self.next_ref;
+        self.next_ref = self.next_ref.wrapping_add(1);
+        let lane = Lane {
+            key: Arc::clone(key),
+            id,
+            settled,
+            sent: VecDeque::new(),
+            subscribers: vec![0; self.shards.len()],
+            idle_since: None,
+        };
+        self.lanes.insert(lane_ref, lane);
+        self.by_key.insert(Arc::clone(key), lane_ref);
+        self.by_id.insert(id, lane_ref);
+        self.metrics.lanes.set(i64::try_from(self.lanes.len()).unwrap_or(i64::MAX));
+        // A fresh lane may have a deadline of its own (a position to tell): ask.
+        self.wake = Some(monotonic_ms());
+        Some(lane_ref)
+    }
+
+    fn close_idle(&mut self, linger: u64) {
+        let now = monotonic_ms();
+        let idle: Vec<LaneRef> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.idle_since.is_some_and(|since| since + linger <= now))
+            .map(|(lane_ref, _)| *lane_ref)
+            .collect();
+        for lane_ref in idle {
+            if let Some(lane) = self.lanes.remove(&lane_ref) {
+                self.by_key.remove(&lane.key);
+                self.by_id.remove(&lane.id);
+                if self.broadcaster.close_lane(lane.id).is_err() {
+                    self.recover();
+                }
+            }
+        }
+        self.metrics.lanes.set(i64::try_from(self.lanes.len()).unwrap_or(i64::MAX));
+    }
+
+    // ------------------------------------------------------------------------------------------------------ sending
+
+    fn publish(&mut self, committed: Committed) {
+        let Committed { shown, head, at } = committed;
+        if head <= self.published {
+            return;
+        }
+        match self.broadcaster.publish(&shown, head, monotonic_ms()) {
+            Ok(output) => {
+                self.published = head;
+                self.deliver(output, Some(at));
+            }
+            Err(_) => {
+                // A fresh instance gets these events, too: recovery publishes up to `published`.
+                self.published = head;
+                self.recover();
+            }
+        }
+        self.head.send_replace(self.published);
+    }
+
+    fn tick_if_due(&mut self) {
+        let now = monotonic_ms();
+        if self.wake.is_some_and(|wake| wake <= now) {
+            match self.broadcaster.tick(now) {
+                Ok(output) => self.deliver(output, None),
+                Err(_) => self.recover(),
+            }
+        }
+        if now >= self.snapshot_due {
+            self.close_idle(LINGER_MS);
+            self.save_state(false);
+        }
+    }
+
+    /// Make each frame's bytes once, and give every shard those of the lanes it has subscriptions of.
+    fn deliver(&mut self, output: Output, committed: Option<Instant>) {
+        self.wake = output.wake;
+        let now = monotonic_ms();
+        let mut by_shard: Vec<Vec<(LaneRef, Arc<Frame>)>> = self.shards.iter().map(|_| Vec::new()).collect();
+        for frame in output.frames {
+            let Some(lane_ref) = self.by_id.get(&frame.lane).copied() else { continue };
+            let Some(lane) = self.lanes.get_mut(&lane_ref) else { continue };
+            note(&self.metrics, lane, &frame, now);
+            let wire = Frame::of_lane(lane.key.format, &frame);
+            for (frames, subscribers) in by_shard.iter_mut().zip(&lane.subscribers) {
+                if *subscribers > 0 {
+                    frames.push((lane_ref, Arc::clone(&wire)));
+                }
+            }
+        }
+        for (shard, frames) in by_shard.into_iter().enumerate() {
+            if !frames.is_empty() {
+                self.tell(shard, ShardCommand::Deliver(Delivery { frames, committed }));
+            }
+        }
+    }
+
+    fn tell(&self, shard: usize, command: ShardCommand) {
+        if let Some(shard) = self.shards.get(shard) {
+            shard.send(command);
+        }
+    }
+
+    // ----------------------------------------------------------------------------------------------------- recovery
+
+    /// After a trap: the broadcaster is fresh and empty. Give it back its lanes where they stood, the state, and every
+    /// event that some lane has not settled.
+    fn recover(&mut self) {
+        tracing::warn!(lanes = self.lanes.len(), "the broadcaster was replaced; its lanes go on from the log");
+        self.restore_state();
+        let now = monotonic_ms();
+        self.by_id.clear();
+        let mut lost = Vec::new();
+        for (lane_ref, lane) in &mut self.lanes {
+            while lane.sent.front().is_some_and(|sent| sent + WINDOW_MS < now) {
+                lane.sent.pop_front();
+            }
+            match self.broadcaster.open_lane(&lane.key, lane.settled, lane.sent.make_contiguous()) {
+                Ok(id) => {
+                    lane.id = id;
+                    self.by_id.insert(id, *lane_ref);
+                }
+                Err(error) => lost.push(error),
+            }
+        }
+        if let Some(error) = lost.first() {
+            tracing::error!(%error, lanes = lost.len(), "a fresh broadcaster does not open the lanes that the old one had");
+        }
+        let settled = self.lanes.values().filter(|lane| lane.key.channel == Channel::Events).map(|lane| lane.settled);
+        let from = settled.min().unwrap_or(self.published);
+        if let Err(error) = self.republish(from) {
+            tracing::error!(%error, "the lanes' events could not be published again; their subscribers are sent away");
+            for shard in 0..self.shards.len() {
+                self.tell(shard, ShardCommand::CloseAll);
+            }
+        }
+    }
+
+    /// Publish what the log holds of `(from, published]`. An event that traps the broadcaster alone is reported to
+    /// every lane as skipped, with a count that nobody knows: it is never dropped in silence.
+    fn republish(&mut self, from: Seq) -> anyhow::Result<()> {
+        let mut after = from;
+        while after < self.published {
+            let page = self.feed.store().read(&everything(after, self.published))?;
+            for batch in follow::batches(page.events.into_iter().map(Arc::new).collect()) {
+                let Some(head) = batch.last().map(|event| event.seq) else { continue };
+                let shown = self.feed.show(batch);
+                match self.broadcaster.publish(&shown, head, monotonic_ms()) {
+                    Ok(output) => self.deliver(output, None),
+                    Err(_) => self.report_poison(head)?,
+                }
+            }
+            after = page.reached.max(after + 1);
+        }
+        Ok(())
+    }
+
+    /// The batch up to `head` cannot be published: report it on every lane, and go on after it.
+    fn report_poison(&mut self, head: Seq) -> Result<(), CallError> {
+        let now = monotonic_ms();
+        let lanes: Vec<LaneRef> = self.lanes.keys().copied().collect();
+        for lane_ref in lanes {
+            let Some(lane) = self.lanes.get(&lane_ref) else { continue };
+            let (key, from) = (Arc::clone(&lane.key), lane.settled);
+            if from < head && key.channel == Channel::Events {
+                let skipped = Skipped { from, to: head, count: None, by_type: Vec::new(), reason: Reason::Rate };
+                let texts = self.broadcaster.render(&key, &[Item::Skipped(skipped)])?;
+                if let Some((lane, text)) = self.lanes.get_mut(&lane_ref).zip(texts.into_iter().next()) {
+                    lane.settled = head;
+                    let frame = LaneFrame { lane: 0, kind: FrameKind::Skipped, from, to: head, text, count: 0 };
+                    let wire = Frame::of_lane(key.format, &frame);
+                    for shard in 0..self.shards.len() {
+                        let frames = vec![(lane_ref, Arc::clone(&wire))];
+                        self.tell(shard, ShardCommand::Deliver(Delivery { frames, committed: None }));
+                    }
+                }
+            }
+            let Some(lane) = self.lanes.get_mut(&lane_ref) else { continue };
+            let id = self.broadcaster.open_lane(&key, lane.settled, lane.sent.make_contiguous())?;
+            lane.id = id;
+            self.by_id.insert(id, lane_ref);
+        }
+        self.wake = Some(now);
+        Ok(())
+    }
+
+    // -------------------------------------------------------------------------------------------------------- state
+
+    /// From the newest snapshot, and the events after it up to what is published.
+    fn restore_state(&mut self) {
+        let mut after = self.published.saturating_sub(FOLD_AT_MOST);
+        if let Some((seq, state)) = &self.snapshot
+            && *seq <= self.published
+            && self.broadcaster.restore(state).unwrap_or(false)
+        {
+            after = *seq;
+        }
+        while after < self.published {
+            let page = match self.feed.store().read(&everything(after, self.published)) {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read the log for the state of the swarm");
+                    return;
+                }
+            };
+            let reached = page.reached.max(after + 1);
+            for batch in follow::batches(page.events.into_iter().map(Arc::new).collect()) {
+                let head = batch.last().map_or(reached, |event| event.seq);
+                if self.broadcaster.fold(&self.feed.show(batch), head).is_err() {
+                    tracing::warn!(head, "the broadcaster cannot fold these events; the state goes on without them");
+                }
+            }
+            after = reached;
+        }
+    }
+
+    fn save_state(&mut self, at_once: bool) {
+        let now = monotonic_ms();
+        if now < self.snapshot_due && !at_once {
+            return;
+        }
+        self.snapshot_due = now + HOUSEKEEPING_MS;
+        let stands_at = self.snapshot.as_ref().map_or(0, |(seq, _)| *seq);
+        if self.published <= stands_at {
+            return;
+        }
+        match self.broadcaster.snapshot() {
+            Ok((seq, state)) => {
+                if let Err(error) = self.feed.store().save_snapshot(seq, &state) {
+                    tracing::warn!(%error, "cannot store the state of the swarm; it is folded from the log again");
+                }
+                self.snapshot = Some((seq, state));
+                self.snapshot_due = now + SNAPSHOT_MS;
+            }
+            Err(_) => self.recover(),
+        }
+    }
+}
+
+fn everything(after: Seq, until: Seq) -> Query {
+    Query { filter: crate::store::Filter::default(), text: None, after, until, order: Order::Ascending, limit: 1_000 }
+}
+
+/// Keep the lane's books.
+fn note(metrics: &Metrics, lane: &mut Lane, frame: &LaneFrame, now: MonotonicMs) {
+    match frame.kind {
+        FrameKind::State => return,
+        FrameKind::Event => {
+            while lane.sent.front().is_some_and(|sent| sent + WINDOW_MS < now) {
+                lane.sent.pop_front();
+            }
+            lane.sent.push_back(now);
+        }
+        FrameKind::Skipped => {
+            let subscribers: u32 = lane.subscribers.iter().sum();
+            metrics
+                .skipped
+                .get_or_create(&metrics::Reason { reason: "rate" })
+                .inc_by(frame.count.saturating_mul(u64::from(subscribers)));
+        }
+        FrameKind::Position => {}
+    }
+    lane.settled = lane.settled.max(frame.to);
+}

@@ -1,0 +1,132 @@
+//! What clients send: read, put together, counted, and handed on one message at a time.
+
+use bytes::Bytes;
+
+use crate::clock::monotonic_ms;
+use crate::hub::protocol;
+use crate::hub::shard::connection::ReadEnd;
+use crate::hub::shard::{CLOSE_WAIT_MS, Shard};
+use crate::hub::websocket::{self, CloseCode, Incoming, close};
+
+/// Bytes read from one socket before the others have their turn.
+const READ_TURN: usize = 64 * 1024;
+/// What a client may send a second, counted in fragments: 50 messages or control frames, or 1,000 fragments.
+const BUDGET_A_SECOND: u32 = 1_000;
+/// What one message or control frame takes of it.
+const MESSAGE_COST: u32 = 20;
+
+impl Shard {
+    /// Read what the socket has, unless a message is being handled: then the kernel keeps it.
+    pub(super) fn read(&mut self, place: usize, scratch: &mut [u8]) {
+        let mut turn = 0;
+        loop {
+            let Some(connection) = self.connections.get_mut(place) else { return };
+            if connection.busy {
+                connection.readable = true;
+                return;
+            }
+            if turn >= READ_TURN {
+                self.unread.push(place);
+                return;
+            }
+            let (bytes, end) = connection.read(scratch);
+            turn += bytes.len();
+            match end {
+                ReadEnd::Again => self.heard(place, bytes),
+                ReadEnd::Blocked => {
+                    connection.readable = false;
+                    return;
+                }
+                ReadEnd::Eof => {
+                    self.remove(place);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Take in what was read.
+    pub(super) fn heard(&mut self, place: usize, bytes: &[u8]) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        connection.heard = monotonic_ms();
+        if !connection.deaf {
+            connection.decoder.get_or_insert_default().push(bytes);
+            self.decode(place);
+        }
+    }
+
+    /// Handle whole messages, until one must be waited for.
+    pub(super) fn decode(&mut self, place: usize) {
+        loop {
+            let Some(connection) = self.connections.get_mut(place) else { return };
+            if connection.busy {
+                return;
+            }
+            let Some(decoder) = &mut connection.decoder else { return };
+            match decoder.next() {
+                Ok(Some(incoming)) => self.take_in(place, incoming),
+                Ok(None) => {
+                    if decoder.is_idle() {
+                        connection.decoder = None;
+                    }
+                    return;
+                }
+                Err(violation) => {
+                    connection.deaf = true;
+                    connection.decoder = None;
+                    self.close(place, violation.code, violation.reason);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, place: usize, incoming: Incoming) {
+        let Some(name) = self.name(place) else { return };
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        if let Incoming::Close(code) = incoming {
+            self.closed_by_client(place, code);
+            return;
+        }
+        if connection.closing.is_some() {
+            return;
+        }
+        let cost = if incoming == Incoming::Fragment { 1 } else { MESSAGE_COST };
+        if !connection.spend(cost, BUDGET_A_SECOND) {
+            self.close(place, close::TOO_MANY_MESSAGES, "at most 50 messages a second");
+            return;
+        }
+        match incoming {
+            Incoming::Text(_) | Incoming::Binary if connection.client.html => {}
+            Incoming::Text(text) => {
+                connection.busy = true;
+                protocol::spawn(&self.core, name, std::sync::Arc::clone(&connection.client), text);
+            }
+            Incoming::Binary => self.close(place, close::BAD_MESSAGE, "messages are JSON texts, not binary"),
+            Incoming::Ping(payload) => {
+                // One who does not read gets no pongs: they would be queued without end.
+                if connection.lagging_since.is_none() && !connection.send_all(&[websocket::pong(&payload)]) {
+                    self.remove(place);
+                }
+            }
+            Incoming::Pong | Incoming::Fragment | Incoming::Close(_) => {}
+        }
+    }
+
+    /// The client closes: answer in kind, and go.
+    fn closed_by_client(&mut self, place: usize, code: Option<CloseCode>) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        if connection.closing.is_some() {
+            self.remove(place);
+            return;
+        }
+        let answer: Bytes = websocket::closing(code.unwrap_or(close::NORMAL), "");
+        let alive = connection.send_all(&[answer]);
+        if !alive || connection.unsent() == 0 {
+            self.remove(place);
+            return;
+        }
+        connection.deaf = true;
+        connection.closing = Some(monotonic_ms() + CLOSE_WAIT_MS);
+    }
+}

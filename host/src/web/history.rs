@@ -1,0 +1,214 @@
+//! The log as it was: `GET /api/events` with its long-poll, one event, and the summary. Reads the store; has no rate and
+//! no buffer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::engine::words::{Cursor, HistoryQuery, Mark, Shown, Skipped, Start};
+use crate::hub::feed::Feed;
+use crate::hub::join::{self, JoinError, Origin};
+use crate::store::{Bounds, Order, Query, Seq};
+use crate::web::Site;
+use crate::web::error::Problem;
+
+/// After the log has grown without a match: how long a long-poll lets it grow before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
+/// A page as it was read.
+struct Read {
+    events: Vec<Shown>,
+    skipped: Option<Skipped>,
+    /// Where the next page goes on, in the same order.
+    next: Seq,
+    more: bool,
+    head: Seq,
+}
+
+/// `GET /api/events`.
+pub async fn history(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let grant = site.subscriber(&headers)?;
+    let asked = site.hub.read_history_query(query.unwrap_or_default(), &grant).await?;
+    let page = read_page(&site, asked).await?;
+    let epoch = site.hub.settings().epoch.clone();
+    let cursor = |seq| Cursor { epoch: epoch.clone(), seq }.to_string();
+    let (payloads, skipped) = site.hub.payloads(page.events, page.skipped).await?;
+    // The payloads are JSON already: they are joined, not parsed and written again.
+    let mut body = String::with_capacity(payloads.iter().map(|payload| payload.len() + 1).sum::<usize>() + 256);
+    body.push_str("{\"events\":[");
+    body.push_str(&payloads.join(","));
+    body.push_str("],\"cursor\":");
+    body.push_str(&json!(cursor(page.next)).to_string());
+    body.push_str(",\"head\":");
+    body.push_str(&json!(cursor(page.head)).to_string());
+    body.push_str(if page.more { ",\"more\":true" } else { ",\"more\":false" });
+    if let Some(skipped) = skipped {
+        body.push_str(",\"skipped\":");
+        body.push_str(&skipped);
+    }
+    body.push('}');
+    Ok(json_text(body))
+}
+
+/// `GET /api/events/{id}`.
+pub async fn event(State(site): State<Site>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, Problem> {
+    let grant = site.subscriber(&headers)?;
+    let missing = || Problem::not_found("no event with this id is kept, or the token does not show it");
+    let shown = site.hub.read(move |feed| feed.get(&id)).await?.ok_or_else(missing)?;
+    // An event that the token hides is not there, in the same words.
+    if !site.hub.allows(&grant, shown.event.event_type.clone()).await? {
+        return Err(missing());
+    }
+    let (payloads, _) = site.hub.payloads(vec![shown], None).await?;
+    payloads.into_iter().next().map(json_text).ok_or_else(missing)
+}
+
+/// `GET /api/events/summary`.
+pub async fn summary(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let grant = site.subscriber(&headers)?;
+    let minutes = read_minutes(&query.unwrap_or_default())?;
+    let counts = site.hub.read(move |feed| feed.summary(minutes)).await?;
+    let mut types: Vec<String> = counts.iter().map(|(_, event_type, _)| event_type.clone()).collect();
+    types.sort_unstable();
+    types.dedup();
+    let allowed = site.hub.allowed(&grant, types.clone()).await?;
+    let mut by_type: BTreeMap<String, u64> =
+        types.into_iter().zip(allowed).filter(|(_, allowed)| *allowed).map(|(t, _)| (t, 0)).collect();
+    let mut per_minute = vec![0u64; minutes as usize];
+    let mut per_minute_by_type: BTreeMap<String, BTreeMap<u32, u64>> = BTreeMap::new();
+    for (ago, event_type, count) in counts {
+        let Some(total) = by_type.get_mut(&event_type) else { continue };
+        *total += count;
+        // Oldest first, like a chart is read.
+        let at = minutes.saturating_sub(ago + 1);
+        if let Some(minute) = per_minute.get_mut(at as usize) {
+            *minute += count;
+        }
+        *per_minute_by_type.entry(event_type).or_default().entry(at).or_default() += count;
+    }
+    let total: u64 = by_type.values().sum();
+    let body = json!({
+        "minutes": minutes,
+        "total": total,
+        "by_type": by_type,
+        "per_minute": per_minute,
+        "per_minute_by_type": per_minute_by_type,
+    });
+    Ok(json_text(body.to_string()))
+}
+
+fn read_minutes(query: &str) -> Result<u32, Problem> {
+    let mut minutes = 60;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "minutes" {
+            return Err(Problem::invalid("`summary` takes one parameter, `minutes`"));
+        }
+        minutes = value
+            .parse()
+            .ok()
+            .filter(|minutes| (1..=1_440).contains(minutes))
+            .ok_or_else(|| Problem::invalid("`minutes` is a whole number from 1 to 1440"))?;
+    }
+    Ok(minutes)
+}
+
+pub(super) fn json_text(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response()
+}
+
+/// Read the page, waiting for its first event when the client has asked for that.
+async fn read_page(site: &Site, asked: HistoryQuery) -> Result<Read, Problem> {
+    let hub = &site.hub;
+    let mut draining = site.draining.subscribe();
+    let deadline = Instant::now() + Duration::from_millis(u64::from(asked.wait_ms));
+    let mut head = hub.head();
+    let mut asked = asked;
+    let mut skipped = None;
+    loop {
+        head.mark_unchanged();
+        let query = asked.clone();
+        let mut page = hub.read_unless_future(move |feed| read_once(feed, &query)).await?;
+        // What a first look has found gone is told, also when the wait goes on from after it.
+        page.skipped = page.skipped.or_else(|| skipped.take());
+        let waits = page.events.is_empty() && !page.more && Instant::now() < deadline && asked.until.is_none();
+        if !waits || asked.before.is_some() {
+            return Ok(page);
+        }
+        if asked.ascending {
+            let epoch = hub.settings().epoch.clone();
+            asked.since = Some(Start::After(Cursor { epoch, seq: page.next }));
+        }
+        skipped = page.skipped.take();
+        let grown = tokio::select! {
+            grown = head.changed() => grown.is_ok(),
+            _ = draining.wait_for(|draining| *draining) => false,
+            () = tokio::time::sleep_until(deadline) => false,
+        };
+        if !grown {
+            page.skipped = skipped;
+            return Ok(page);
+        }
+        tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)).await;
+    }
+}
+
+fn read_once(feed: &Feed, asked: &HistoryQuery) -> Result<Read, JoinError> {
+    let bounds = feed.bounds()?;
+    let origin = match &asked.since {
+        Some(Start::After(cursor)) => Some(join::origin_of_cursor(cursor, &bounds).ok_or(JoinError::Future)?),
+        Some(Start::AfterTime(time)) => Some(Origin::at(feed.store().seq_at(*time, true)?)),
+        Some(Start::Earliest | Start::Replay(_) | Start::Latest) | None => None,
+    };
+    let after = origin.as_ref().map_or(bounds.trimmed, Origin::after);
+    let until = match &asked.until {
+        Some(mark) => seq_of(feed, mark, &bounds, true)?,
+        None => Seq::MAX,
+    };
+    let before = match &asked.before {
+        Some(mark) => seq_of(feed, mark, &bounds, false)?,
+        None => Seq::MAX,
+    };
+    let until = until.min(before).min(bounds.head).max(after);
+    let order = if asked.ascending { Order::Ascending } else { Order::Descending };
+    let query =
+        Query { filter: asked.filter.clone(), text: asked.text.clone(), after, until, order, limit: asked.limit };
+    let page = feed.page(&query)?;
+    let next = match order {
+        Order::Ascending if page.more => page.reached,
+        Order::Ascending => until,
+        // The next page's `before`, which is excluded.
+        Order::Descending if page.more => page.reached + 1,
+        Order::Descending => after + 1,
+    };
+    Ok(Read {
+        events: page.events,
+        skipped: origin.and_then(|origin| origin.pruned),
+        next,
+        more: page.more,
+        head: bounds.head,
+    })
+}
+
+/// The highest seq of a mark: itself and what was logged then `inclusive`, or only what comes before.
+fn seq_of(feed: &Feed, mark: &Mark, bounds: &Bounds, inclusive: bool) -> Result<Seq, JoinError> {
+    match mark {
+        Mark::Cursor(cursor) if cursor.epoch != bounds.epoch => Err(JoinError::OtherLog),
+        Mark::Cursor(cursor) if inclusive => Ok(cursor.seq),
+        Mark::Cursor(cursor) => Ok(cursor.seq.saturating_sub(1)),
+        Mark::Time(time) => Ok(feed.store().seq_at(*time, inclusive)?),
+    }
+}

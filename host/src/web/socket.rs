@@ -1,0 +1,143 @@
+//! `GET /ws` and `GET /swarm/live` with `Upgrade`: the handshake of RFC 6455, after which the socket belongs to the hub.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use sha1::{Digest, Sha1};
+
+use crate::engine::words::Subscription;
+use crate::hub::Hub;
+use crate::hub::client::Client;
+use crate::web::auth::Scope;
+use crate::web::error::{Cause, Problem};
+use crate::web::limits::ClientIp;
+use crate::web::{Site, grant_of, random_name};
+
+/// What RFC 6455 section 1.3 appends to the client's key.
+const ACCEPT_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Whether a request asks for a WebSocket.
+#[must_use]
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    has_token(headers, header::UPGRADE, "websocket") && has_token(headers, header::CONNECTION, "upgrade")
+}
+
+/// The route.
+pub async fn socket(
+    State(site): State<Site>,
+    ClientIp(ip): ClientIp,
+    mut request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers();
+    let accept = accept_key(headers)?;
+    let identity = site.auth.identify_socket(headers)?;
+    identity.claims.require(Scope::Subscribe)?;
+    let grant = grant_of(&identity.claims);
+    let guard = site.limits.open(ip)?;
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let html = form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "format" && value == "html");
+    let at_once = if html { Some(site.hub.read_stream_query(query, None, true, &grant).await?) } else { None };
+    let unrestricted = grant.is_unrestricted();
+    let client = Arc::new(Client::new(random_name(), html, grant, Box::new(guard)));
+
+    let upgrade = hyper::upgrade::on(&mut request);
+    let hub = site.hub.clone();
+    tokio::spawn(async move {
+        let Ok(upgraded) = upgrade.await else { return };
+        if let Err(error) = take_over(&hub, client, upgraded, at_once, unrestricted).await {
+            tracing::debug!(%error, "a WebSocket was lost between its handshake and the hub");
+        }
+    });
+    let headers = [
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
+    ];
+    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if let Some(protocol) = identity.protocol {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    }
+    Ok(response)
+}
+
+async fn take_over(
+    hub: &Hub,
+    client: Arc<Client>,
+    upgraded: Upgraded,
+    at_once: Option<Subscription>,
+    unrestricted: bool,
+) -> anyhow::Result<()> {
+    let (stream, behind) = raw(upgraded)?;
+    let connection = hub.open_socket(Arc::clone(&client), stream, behind).await?;
+    if let Some(subscription) = at_once {
+        match hub.prepare(unrestricted, subscription).await {
+            Ok(prepared) => {
+                hub.begin(connection, &client, prepared);
+            }
+            Err(error) => {
+                hub.close(connection, crate::hub::websocket::close::GOING_AWAY, "the subscription cannot start");
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The bare socket, and what hyper had read behind the handshake. hyper's buffers are freed with its half.
+fn raw(upgraded: Upgraded) -> anyhow::Result<(TcpStream, Bytes)> {
+    let parts = upgraded
+        .downcast::<TokioIo<tokio::net::TcpStream>>()
+        .map_err(|_| anyhow::anyhow!("the connection is not a plain TCP stream"))?;
+    Ok((parts.io.into_inner().into_std()?, parts.read_buf))
+}
+
+fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+/// Check the handshake (RFC 6455 section 4.2.1) and answer its key.
+fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
+    let upgrade =
+        || Problem::new(Cause::UpgradeRequired, "this is a WebSocket: send the handshake of RFC 6455, version 13");
+    if !is_upgrade(headers) || headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(upgrade());
+    }
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).into_iter();
+    let key = match (keys.next(), keys.next()) {
+        (Some(key), None) => key.to_str().unwrap_or_default().trim(),
+        _ => return Err(Problem::new(Cause::BadRequest, "one `Sec-WebSocket-Key` is needed")),
+    };
+    if STANDARD.decode(key).map_or(0, |nonce| nonce.len()) != 16 {
+        return Err(Problem::new(Cause::BadRequest, "`Sec-WebSocket-Key` must be 16 bytes in base64"));
+    }
+    let digest = Sha1::new().chain_update(key).chain_update(ACCEPT_GUID).finalize();
+    HeaderValue::from_str(&STANDARD.encode(digest)).map_err(|_| Problem::internal())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_answered_as_in_the_rfc() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::UPGRADE, HeaderValue::from_static("WebSocket"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive, Upgrade"));
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
+        assert_eq!(accept_key(&headers).ok(), Some(HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
+        headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_static("short"));
+        assert!(accept_key(&headers).is_err());
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("8"));
+        assert!(accept_key(&headers).is_err());
+    }
+}
