@@ -25,7 +25,7 @@ impl Random {
     }
 
     fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next(256) as u8).collect()
+        (0..length).map(|_| self.0.wrapping_add(self.next(256) as u64).to_le_bytes()[0]).collect()
     }
 
     /// Fills a template.
@@ -164,7 +164,7 @@ impl Random {
                 .rev()
                 .enumerate()
                 .map(|(index, digit)| {
-                    let value = u32::from(digit - b'0') * (1 + index as u32 % 2);
+                    let value = u32::from(digit - b'0') * if index % 2 == 0 { 1 } else { 2 };
                     value / 10 + value % 10
                 })
                 .sum();
