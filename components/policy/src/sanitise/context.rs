@@ -65,6 +65,10 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("x-amz-security-token=", address::signature),
     ("vault login ", command::login_word),
     ("</", element),
+    ("configure set ", command::set_word),
+    ("config set ", command::set_word),
+    ("setenv ", command::set_word),
+    ("env ", command::set_word),
     ("machine ", command::netrc),
 ];
 
@@ -117,7 +121,7 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             _ => classify(text),
         };
         last = Some((text, key));
-        if key == Key::Plain && name.wide_start < name.start && at(bytes, sign) == b':'
+        if key == Key::Plain && name.wide_start < name.start && matches!(at(bytes, sign), b':' | b'=')
             || matches!(key, Key::Secret { .. }) && name.wide_start < name.start && !name.quoted
         {
             // `API key: …`, `public key: …`: the words before belong to the name.

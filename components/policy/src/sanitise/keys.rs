@@ -34,7 +34,9 @@ fn noun(word: &str) -> Option<&'static str> {
     Some(match word {
         "password" | "passwords" | "passwd" | "passwds" | "passwort" | "passwrd" | "pword" | "psswd" | "pwd"
         | "pwds" | "pw" | "psw" | "kennwort" | "senha" | "contrasena" | "motdepasse" | "wachtwoord" | "haslo"
-        | "parola" | "userpass" | "passphrase" | "passphrases" | "passcode" | "passcodes" => "password",
+        | "parola" | "userpass" | "dbpass" | "rootpass" | "adminpass" | "smtppass" | "mypass" | "ftppass"
+        | "mysqlpass" | "rootpw" | "adminpw" | "dbpw" | "userpw" | "passphrase" | "passphrases" | "passcode"
+        | "passcodes" => "password",
         "secret" | "secrets" | "authkey" | "secretkey" | "secretaccesskey" | "encryptionkey" | "signingkey"
         | "masterkey" | "sharedkey" | "sessionkey" | "accountkey" | "accesskey" | "sharedaccesskey"
         | "clientsecret" | "appsecret" => "secret",
@@ -80,7 +82,8 @@ const GLUED: [(&str, &str); 16] = [
 /// What a `key` unlocks, when the word before it says that it must not be known. Names of vendors are among them: `stripe_key`.
 fn key_of(word: &str) -> Option<&'static str> {
     Some(match word {
-        "api" | "admin" | "consumer" | "subscription" | "server" | "rapidapi" | "invoice" | "webhook" => "api_key",
+        "api" | "admin" | "function" | "functions" | "consumer" | "subscription" | "server" | "rapidapi"
+        | "invoice" | "webhook" => "api_key",
         "secret" | "access" | "auth" | "authentication" | "authorization" | "encryption" | "encrypt" | "decryption"
         | "decrypt" | "signing" | "sign" | "master" | "root" | "account" | "shared" | "session" | "service"
         | "symmetric" | "hmac" | "aes" | "deploy" | "storage" | "cipher" | "crypto" | "wallet" | "recovery"
@@ -271,6 +274,9 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
         ) => "otp",
         ("time", "code" | "pin" | "passcode") if first > 0 && words.get(first - 1) == "one" => "otp",
         ("verification" | "login" | "sms" | "signin", "code") => "otp",
+        ("factor", "code") => "otp",
+        ("security" | "secret", "answer") => "secret",
+        ("nostr" | "wallet" | "hex" | "signer", "sk") => "private_key",
         ("code", "verifier") => "secret",
         ("set", "cookie" | "cookies") => "cookie",
         ("basic" | "http", "auth") => "authorization",
@@ -307,6 +313,7 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
         "auth" if alone && words.leading_underscore => Key::Secret { kind: "authorization", plural: false },
         "auth" | "authentication" => Key::Maybe("authorization"),
         "seed" | "entropy" | "sas" => Key::Maybe("secret"),
+        "sk" if alone => Key::Maybe("secret"),
         "rune" => Key::Maybe("rune"),
         "nwc" => Key::Maybe("secret"),
         _ => return None,

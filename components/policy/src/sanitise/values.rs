@@ -345,6 +345,9 @@ pub(super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &str) -> bo
         return false;
     }
     let mix = Mix::of(text);
+    if kind == "ssn" && mix.digit && !mix.letter() {
+        return true;
+    }
     if !mix.letter() && !mix.other {
         return match kind {
             "pin" | "cvv" | "otp" | "ssn" => text.len() >= 3,
@@ -362,7 +365,15 @@ pub(super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &str) -> bo
         return kind == "password" && !prose_follows(bytes, value.end) && text.len() >= 8;
     }
     if mix.digit && mix.letter() || mix.other && mix.letter() && !name_like(text) {
-        return text.len() >= if kind == "password" { 4 } else { 8 } && !text.contains(&b'(');
+        return text.len()
+            >= if kind == "password" {
+                4
+            } else if name.starts_line && mix.digit {
+                6
+            } else {
+                8
+            }
+            && !text.contains(&b'(');
     }
     if mix.lower
         && mix.upper

@@ -146,3 +146,20 @@ pub(super) fn netrc(scan: &mut Scan<'_>, _: usize, after: usize) {
         }
     }
 }
+
+/// `ENV NAME value`, `aws configure set name value`
+pub(super) fn set_word(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let bytes = scan.bytes;
+    let length =
+        sub(bytes, after, after + LONGEST_NAME).iter().take_while(|&&byte| member(byte, Alphabet::Name)).count();
+    let Ok(name) = std::str::from_utf8(sub(bytes, after, after + length)) else { return };
+    let Key::Secret { kind, .. } = classify(name) else { return };
+    if at(bytes, after + length) != b' ' {
+        return;
+    }
+    let Some(value) = values::value_after(bytes, after + length) else { return };
+    let text = sub(bytes, value.start, value.end);
+    if values::password_like(text) || looks_generated(text, 8) {
+        scan.context(value.start, value.end, kind);
+    }
+}
