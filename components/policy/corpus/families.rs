@@ -25,7 +25,7 @@ impl Random {
     }
 
     fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next(256) as u8).collect()
+        (0..length).map(|_| self.0.wrapping_add(self.next(256) as u64).to_le_bytes()[0]).collect()
     }
 
     /// Fills a template.
@@ -164,7 +164,7 @@ impl Random {
                 .rev()
                 .enumerate()
                 .map(|(index, digit)| {
-                    let value = u32::from(digit - b'0') * (1 + index as u32 % 2);
+                    let value = u32::from(digit - b'0') * if index % 2 == 0 { 1 } else { 2 };
                     value / 10 + value % 10
                 })
                 .sum();
@@ -474,6 +474,15 @@ pub const CONTEXTS: &[&str] = &[
     "your access token is «{A32}»",
     "The PIN is «4821»",
     "--api-key «{A32}»",
+    "{\"DBPASS\":\"«hunter2»\"}",
+    "{\"two_factor_code\":\"«123456»\"}",
+    "API key = «abcd1234»",
+    "X-Api-Key: «abc123»\nHost: x",
+    "aws configure set aws_secret_access_key «{b38}a1»",
+    "ENV DB_PASSWORD «hunter2»",
+    "SSN: «078-05-1120»",
+    "otpauth://totp/Acme:bob?secret=«{B16}»&issuer=Acme",
+    "bitcoin-cli -rpcuser=bob -rpcpassword=«hunter2» getinfo",
     "nostr+walletconnect://{h64}?relay=wss%3A%2F%2Fr.example.org&secret=«{h64}»",
     "nostr+walletconnect://{h64}?relay=wss://r.example.org&secret=«{h30}\n{h34}»",
     "lndconnect://node.example.org:10009?cert=abc&macaroon=«{u120}»",

@@ -18,6 +18,7 @@ mod special;
 mod values;
 mod view;
 mod walk;
+mod words;
 
 use crate::json::Json;
 use scan::{Depth, Finding};

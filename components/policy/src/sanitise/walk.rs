@@ -138,6 +138,10 @@ impl Walk<'_> {
             {
                 state = Key::Secret { kind, plural: false };
             }
+            // The shell's working directory.
+            if key.eq_ignore_ascii_case("pwd") && value.as_str().is_some_and(|path| path.starts_with(['/', '~'])) {
+                state = Key::Plain;
+            }
             if jwk && matches!(&**key, "d" | "p" | "q" | "dp" | "dq" | "qi" | "k") {
                 state = Key::Secret { kind: "private_key", plural: false };
             }
