@@ -109,16 +109,18 @@
       while (!this.#over) {
         const turn = this.#turn = new AbortController();
         const asking = setInterval(() => this.#askState(turn).catch(() => {}), 3_000);
+        const renewing = setInterval(() => this.#status(), 300_000); // the cookie lasts 15 min from its last use
         let end = await this[this.#mode](turn).catch((error) => error); // a close code, `gap`, or what went wrong
         clearInterval(asking);
+        clearInterval(renewing);
         turn.abort();
         const lived = this.#since && Date.now() - this.#since;
         this.#since = 0;
         this.#failures = lived > 1_000 ? 1 : this.#failures + 1;
         if (this.#over) return;
         if (!STOP[end] && (!lived || end === 4202)) {
-          // Browsers hide why a socket did not open. To ask also renews the session's cookie.
-          const status = await get(this.options, 'api/events', { limit: 1 }).then((answer) => answer.status, () => 0);
+          // Browsers hide why a socket did not open.
+          const status = await this.#status();
           if (status === 401 || status === 403) end = status + 3600;
           else if (!status) this.#mode = 'websocket';
           else if (!lived && this.#failures > 1) {
@@ -139,6 +141,11 @@
         });
         this.#waiting = false;
       }
+    }
+
+    /** What a plain request is answered; 0: nothing. */
+    #status() {
+      return get(this.options, 'api/events', { limit: 1 }).then((answer) => answer.status, () => 0);
     }
 
     #say(state) {
