@@ -5,7 +5,10 @@
 //! the answer. English names end with what they are: `reset_password_token` is a token, `password_reset_requested` a request. So the
 //! last secret noun counts, and what follows it may turn it into something harmless. What becomes of the value is for others.
 
-use super::{view::look, words};
+mod name;
+
+use super::words;
+use name::Words;
 
 /// What a name says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +24,6 @@ pub(super) enum Key {
     /// The value is a secret of this kind if it looks like one.
     Maybe(&'static str),
 }
-
-/// Longest name that is read, in bytes; of a longer one its end, where the noun is.
-const LONGEST_NAME: usize = 128;
 
 /// Names of secrets in other languages, as they stand before letters are folded.
 const FOREIGN: [&str; 9] =
@@ -173,6 +173,9 @@ fn read(words: &Words) -> Key {
     // From the end, the first noun that is found is the one that counts.
     for last in (0..count).rev() {
         let word = words.get(last);
+        if !words::STEMS.contains(word) && glued(word, last).is_none() {
+            continue;
+        }
         let before = |steps: usize| last.checked_sub(steps).map_or("", |index| words.get(index));
         let found = phrase(words, last).or_else(|| noun(word).map(|kind| (kind, last))).or_else(|| glued(word, last));
         let Some((kind, first)) = found else {
@@ -333,83 +336,6 @@ fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
         (keeps(rest) || rest == "hash" && kind == "password" || rest.bytes().all(|byte| byte.is_ascii_digit()))
             .then_some((kind, at))
     })
-}
-
-/// Most words of a name that are looked at.
-const MOST_WORDS: usize = 12;
-
-/// A name's words in lower case: split at what is no letter or digit, at humps, and before digits that end a word.
-struct Words {
-    text: String,
-    ends: [usize; MOST_WORDS],
-    count: usize,
-    leading_underscore: bool,
-}
-
-impl Words {
-    fn of(name: &str) -> Words {
-        let mut tail = name.len().saturating_sub(LONGEST_NAME);
-        while !name.is_char_boundary(tail) {
-            tail += 1;
-        }
-        let name = name.get(tail..).unwrap_or_default();
-        let mut words = Words {
-            text: String::with_capacity(name.len()),
-            ends: [0; MOST_WORDS],
-            count: 0,
-            leading_underscore: name.starts_with('_'),
-        };
-        let mut seen = name.chars().filter_map(|ch| look(ch).map(|byte| (byte, ch))).peekable();
-        let mut before = b' ';
-        while let Some((byte, ch)) = seen.next() {
-            let next = seen.peek().map_or(b' ', |&(next, _)| next);
-            let letter = byte.is_ascii_alphanumeric() || byte == super::view::OTHER && ch.is_alphanumeric();
-            let hump = byte.is_ascii_uppercase()
-                && (before.is_ascii_lowercase()
-                    || before.is_ascii_digit()
-                    || (before.is_ascii_uppercase() && next.is_ascii_lowercase()));
-            let figure = byte.is_ascii_digit() && before.is_ascii_alphabetic()
-                || byte.is_ascii_lowercase() && before.is_ascii_digit();
-            if !letter || hump || figure {
-                words.close();
-            }
-            if letter {
-                if byte == super::view::OTHER {
-                    words.text.extend(ch.to_lowercase());
-                } else {
-                    words.text.push(char::from(byte.to_ascii_lowercase()));
-                }
-            }
-            before = byte;
-        }
-        words.close();
-        words
-    }
-
-    fn close(&mut self) {
-        let start = self.count.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
-        if self.text.len() == start {
-            return;
-        }
-        if self.count == MOST_WORDS {
-            // The end of a name says what it is: drop the first word.
-            self.ends.rotate_left(1);
-            self.count -= 1;
-        }
-        if let Some(end) = self.ends.get_mut(self.count) {
-            *end = self.text.len();
-            self.count += 1;
-        }
-    }
-
-    /// The word, empty beyond the last.
-    fn get(&self, index: usize) -> &str {
-        if index >= self.count {
-            return "";
-        }
-        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.ends.get(index).and_then(|&end| self.text.get(start..end)).unwrap_or("")
-    }
 }
 
 #[cfg(test)]

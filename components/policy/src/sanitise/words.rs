@@ -97,3 +97,25 @@ pub(super) static KNOWN: Words = LazyLock::new(|| {
         write wrong x25519 yes you your",
     )
 });
+
+/// Every word that `keys` may take for a noun or for a part of one: most words of most names are none of these.
+pub(super) static STEMS: Words = LazyLock::new(|| {
+    split(
+        "\
+        access accesskey accesstoken account accountkey admin adminkey adminpass adminpw aezeed amqp answer api \
+        apikey apikeys apitoken app appkey appsecret atm auth authentication authkey authorisation authorization \
+        authtoken backup bank basic bearer bearertoken bitcoin bottoken card cert cipher clientsecret code codes \
+        contrasena cookie cookies cred credential credentials credit creds csrftoken current cvc cvc2 cvv cvv2 \
+        database db dbpass dbpw de debit device door email encryptionkey entropy fa factor ftp ftppass haslo hd hex \
+        http idtoken imap inkey invoicekey jdbc jsessionid jwt jwts jwttoken kennwort key keys keystore ldap lock \
+        login macaroon macaroons mail master masterkey mfa mnemonic mnemonics mongo mongodb mot motdepasse mqtt my \
+        mypass mysql mysqlpass new nostr nsec nwc oauthtoken old one otp parental parola pass passcode passcodes \
+        passe passphrase passphrases passwd passwds password passwordless passwords passwort passwrd pfx pg phpsessid \
+        phrase phrases pin pincode postgres preimage preimages priv privatekey privatekeys privkey proxy psswd psw pw \
+        pwd pwds pword rabbitmq recovery redis refreshtoken root rootpass rootpw rpc rune sas sastoken screen secret \
+        secretaccesskey secretkey secrets security securitytoken seed seedphrase seedwords senha service sessionkey \
+        sessiontoken set sftp sharedaccesskey sharedkey signer signin signingkey sim sk sms smtp smtppass social sql \
+        ssh sshkey ssn sudo time token tokens totp truststore user userpass userpw usertoken verification verifier \
+        vpn wachtwoord wallet web wif wifi word words wp xprv xsrftoken",
+    )
+});
