@@ -237,7 +237,7 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     let noun = sub(bytes, start, after).to_ascii_lowercase();
     let password = noun.starts_with(b"pass") || noun == b"pwd" || noun == b"identified by";
     let before = sub(bytes, start.saturating_sub(12), start).to_ascii_lowercase();
-    if contains(&before, b"public ") || contains(&before, b"page ") || contains(&before, b"unexpected ") {
+    if contains(&before, b"public ") || contains(&before, b"page ") || contains(&before, b"expected ") {
         return;
     }
     let mut place = after;
@@ -291,6 +291,12 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     };
     let value = sub(bytes, begin, end);
     if values::placeholder(value) || values::known_word(value) || value.iter().any(u8::is_ascii_whitespace) {
+        return;
+    }
+    // A coin's contract, and an id that sorts by time.
+    let id = value.starts_with(b"0x") && value.len() == 42
+        || value.len() == 26 && value.starts_with(b"01") && !value.iter().any(u8::is_ascii_lowercase);
+    if id && !linked {
         return;
     }
     let secret = if password && quoted && !closing {

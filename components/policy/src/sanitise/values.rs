@@ -301,6 +301,11 @@ pub(super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     let mix = Mix::of(text);
     let call = text.contains(&b'(')
         && text.iter().take_while(|&&byte| byte != b'(').all(|&byte| member(byte, Alphabet::Name) || byte == b':');
+    // `os.environ['API_KEY']`, `rand::random::<u8>()`
+    let path = super::bytes::contains(text, b"::") || text.ends_with(b"[") && !mix.digit;
+    if path {
+        return false;
+    }
     if call {
         return false;
     }

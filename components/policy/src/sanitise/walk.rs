@@ -235,7 +235,8 @@ fn inherit(key: Key) -> Key {
 fn number_kind(number: &str, key: Key) -> Option<&'static str> {
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
     match key {
-        Key::Secret { kind, plural: false } => Some(kind),
+        // A phrase is no number: this is how many words it has.
+        Key::Secret { kind, plural: false } if kind != "mnemonic" => Some(kind),
         Key::Maybe("pin") if digits && (4..=12).contains(&number.len()) => Some("pin"),
         _ if digits && checks::card(number.as_bytes()) => Some("card_number"),
         _ => None,

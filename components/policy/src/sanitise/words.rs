@@ -27,6 +27,7 @@ pub(super) static KEEPS: Words = LazyLock::new(|| {
 pub(super) static TURNS: Words = LazyLock::new(|| {
     split(
         "\
+        annotations group labels namespace org project role roles tenant \
         accepted action address age agent alg algo algorithm allowance amount app arn at attempt attempts audience \
         backend balance balances banner based bound bucket budget burned by cached change changed checksum class \
         client code column columns completion complexity config consent consumed contract controller cooldown correct \
