@@ -89,7 +89,7 @@ function roundUp(value) {
   return [1, 2, 4, 5, 10].map((n) => n * power).find((n) => n >= value);
 }
 
-const LEFT = 34, BOTTOM = 20; // px
+const LEFT = 46, BOTTOM = 20; // px
 
 function drawChart() {
   const { clientWidth: width, clientHeight: height } = byId('chart');
@@ -271,7 +271,11 @@ const feed = h('activity-feed', {
     soon();
   },
   onskipped: ({ detail }) => {
-    for (const [type, n] of Object.entries(detail.by_type ?? {})) if (detail.reason === 'rate') add(type, n);
+    if (detail.reason !== 'rate') return; // the others are old, and the summary has counted them
+    for (const [type, n] of Object.entries(detail.by_type ?? {})) {
+      add(type, n);
+      if (isError(type)) errors.total += n;
+    }
     soon();
   },
   onstatus: async ({ detail }) => {
