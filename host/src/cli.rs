@@ -13,16 +13,11 @@ mod tail;
 mod token;
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::ConfigError;
-use crate::engine::{Engine, EngineOptions};
-use crate::metrics::Metrics;
 
 /// A real-time activity feed: programs log events, dashboards see them at once.
 #[derive(Parser)]
@@ -49,23 +44,13 @@ enum Command {
     Tail(tail::Args),
     /// Mint a signed token and print it.
     Token(token::Args),
-    /// Check a component of your own rules.
+    /// Look into components.
     #[command(subcommand)]
-    Component(ComponentCommand),
+    Component(component::Command),
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
-    },
-}
-
-#[derive(Subcommand)]
-enum ComponentCommand {
-    /// Does it fit the `rules` world, what does it import, how big and how fast is it?
-    Check {
-        /// The component.
-        #[arg(value_name = "FILE.wasm")]
-        file: PathBuf,
     },
 }
 
@@ -104,21 +89,12 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Log(args) => log::run(&args),
         Command::Tail(args) => tail::run(&args),
         Command::Token(args) => token::run(&args),
-        Command::Component(ComponentCommand::Check { file }) => check(&file),
+        Command::Component(command) => component::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
             Ok(())
         }
     }
-}
-
-fn check(file: &Path) -> anyhow::Result<()> {
-    let wasm = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let engine = Engine::new(EngineOptions::default(), Arc::new(Metrics::new()))?;
-    let report = component::check(&engine, &wasm);
-    serve::say(report.to_string().trim_end());
-    anyhow::ensure!(report.is_good(), "{} is not fit to be used as rules", file.display());
-    Ok(())
 }
 
 /// Whoever read our output has read enough, as `head` does.

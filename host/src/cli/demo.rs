@@ -11,18 +11,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use activity_swarm::{Options, Swarm};
 use anyhow::Context;
 
-use super::serve::{address, say};
+use super::serve::{address, announce, say, sign_in_url};
 use super::{Usage, logging};
-use crate::app::{self, App};
-use crate::clock;
-use crate::config::{Durability, LogFormat, ServeOptions, StoreUrl};
-use crate::web::auth::{KeySource, Scope, Secret};
+use crate::app::{self, Ready};
+use crate::config::{LogFormat, ServeOptions, StoreUrl};
+use crate::web::auth::{KeySource, Scope, Scopes, TokenSpec};
 
 /// How long the demo's own tokens hold: longer than anybody looks at a demo.
 const TOKEN_SECONDS: u64 = 30 * 86_400;
 /// Events that are there from the start.
 const HISTORY: usize = 60;
-/// Events a second: lively, and still to be read.
+/// The swarm asks once a second at most and for itself alone: it must not use up its address's connections.
 const DEFAULT_RATE: f64 = 3.0;
 
 #[derive(clap::Args)]
@@ -44,14 +43,10 @@ impl Default for Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     logging::start(LogFormat::Text);
     let folder = tempfile::Builder::new().prefix("activity-feed-demo").tempdir().context("cannot make a folder")?;
-    let secret = folder.path().join("feed.db.secret");
-    Secret::read_or_make(&secret)?;
     let options = ServeOptions {
         listen: args.listen.unwrap_or_else(free_address),
         store: StoreUrl::Sqlite(folder.path().join("feed.db")),
-        keys: KeySource::SecretFile(secret),
-        // What a demo shows is worth less than the disk's time.
-        durability: Durability::Normal,
+        keys: KeySource::MadeSecretFile(folder.path().join("feed.db.secret")),
         ..ServeOptions::default()
     };
     if !options.is_loopback() {
@@ -59,10 +54,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let stop = Arc::new(AtomicBool::new(false));
     let mut swarm = None;
-    let served = tokio::runtime::Runtime::new()?.block_on(app::run(options, |app| {
-        greet(app, folder.path());
-        swarm = Some(start_swarm(app, args.swarm_rate, Arc::clone(&stop)));
-    }));
+    let served = app::run(&options, |ready| {
+        announce(ready);
+        greet(ready, folder.path());
+        swarm = Some(start_swarm(ready, args.swarm_rate, Arc::clone(&stop)));
+    });
     stop.store(true, Ordering::Relaxed);
     if let Some(swarm) = swarm {
         let _ = swarm.join();
@@ -79,15 +75,19 @@ fn free_address() -> SocketAddr {
     }
 }
 
+fn token(ready: &Ready, subject: &str, scope: Scope) -> Option<String> {
+    let subject = Some(subject.to_owned());
+    ready.auth.mint(&TokenSpec { subject, scopes: Scopes::of(&[scope]), types: None, ttl_seconds: TOKEN_SECONDS })
+}
+
 /// Says where to look, and how to take part.
-fn greet(app: &App, folder: &Path) {
-    let Some(url) = app.sign_in_url() else { return };
+fn greet(ready: &Ready, folder: &Path) {
     eprintln!("\nA simulated swarm is at work. Open this in a browser; Ctrl-C ends the demo:\n");
-    say(&url);
+    say(&sign_in_url(ready, ""));
     let path = folder.join("token");
-    let written = app.mint(&[Scope::Admin], TOKEN_SECONDS).map(|token| write_private(&path, &token));
+    let written = token(ready, "demo", Scope::Admin).map(|token| write_private(&path, &token));
     if matches!(written, Some(Ok(()))) {
-        let client = format!("--url {} --token-file {}", app.url(), path.display());
+        let client = format!("--url http://{} --token-file {}", ready.address, path.display());
         eprintln!("\nLog an event of your own, or follow the feed, from another terminal:\n");
         eprintln!("  activity-feed log task.created --data '{{\"description\":\"Hello\"}}' {client}");
         eprintln!("  activity-feed tail {client}\n");
@@ -101,13 +101,21 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     })
 }
 
-fn start_swarm(app: &App, rate: f64, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
-    let token = app.mint(&[Scope::Publish], TOKEN_SECONDS);
-    let options = Options { url: app.url(), token, rate, history: HISTORY };
+fn start_swarm(ready: &Ready, rate: f64, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    let options = Options {
+        url: format!("http://{}", ready.address),
+        token: token(ready, "swarm", Scope::Publish),
+        rate,
+        history: HISTORY,
+    };
     std::thread::spawn(move || {
-        let mut swarm = Swarm::new(clock::unix_ms());
+        let mut swarm = Swarm::new(clock_seed());
         if let Err(error) = activity_swarm::run(&mut swarm, &options, &stop) {
             tracing::error!(%error, "the swarm has stopped");
         }
     })
+}
+
+fn clock_seed() -> u64 {
+    crate::clock::unix_ms()
 }

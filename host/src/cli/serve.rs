@@ -1,4 +1,4 @@
-//! `serve`: the options of the server, as they are spelled on the command line and in the environment.
+//! `serve`: the options of the server, and what it says when it is ready.
 
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -9,9 +9,13 @@ use clap::value_parser;
 use ipnet::IpNet;
 
 use super::logging;
-use crate::app;
+use crate::app::{self, Ready};
 use crate::config::{self, BasePath, ConfigError, Durability, LogFormat, ServeOptions, Span, StoreUrl};
+use crate::web::auth::{Scope, Scopes, TokenSpec};
 use crate::web::origin::Origin;
+
+/// How long the token of a printed sign-in link holds.
+const LINK_SECONDS: u64 = 12 * 3_600;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -126,13 +130,35 @@ impl Args {
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     logging::start(args.log_format);
     let options = args.options()?;
-    tokio::runtime::Runtime::new()?.block_on(app::run(options, |_| {}))
+    app::run(&options, |ready| {
+        announce(ready);
+        if options.made_its_key() {
+            eprintln!("sign in: {}", sign_in_url(ready, options.base_path.as_str()));
+        }
+    })
+}
+
+/// The one line on stdout that says where the server is; scripts wait for it.
+pub(super) fn announce(ready: &Ready) {
+    say(&format!("activity-feed listening on http://{}", ready.address));
 }
 
 /// A line on stdout, there at once. Nobody listening is no reason to stop serving.
 pub(super) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// A link that signs its bearer in as admin for a while. The token is in the fragment, which browsers send to nobody.
+pub(super) fn sign_in_url(ready: &Ready, base_path: &str) -> String {
+    let spec = TokenSpec {
+        subject: Some("owner".to_owned()),
+        scopes: Scopes::of(&[Scope::Admin]),
+        types: None,
+        ttl_seconds: LINK_SECONDS,
+    };
+    let token = ready.auth.mint(&spec).unwrap_or_default();
+    format!("http://{}{base_path}/swarm/live#token={token}", ready.address)
 }
 
 #[cfg(test)]
