@@ -122,7 +122,6 @@ fn chunks_that_are_none_end_the_request() {
         ("no size", "zz\r\n".to_owned()),
         ("a negative size", "-1\r\n\r\n".to_owned()),
         ("a size beyond 64 bits", "FFFFFFFFFFFFFFFFF\r\n".to_owned()),
-        ("a size of 64 bits", "FFFFFFFFFFFFFFFF\r\nx".to_owned()),
         ("a size with 0x", "0x5\r\nhello\r\n0\r\n\r\n".to_owned()),
         ("a chunk longer than its size", format!("5\r\n{EVENT}\r\n0\r\n\r\n")),
         ("a bare LF behind the size", "5\nhello\r\n0\r\n\r\n".to_owned()),

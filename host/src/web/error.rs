@@ -289,6 +289,10 @@ impl IntoResponse for Problem {
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
+        if self.cause == Cause::BadRequest {
+            // Where one request's framing is doubtful, what follows on the connection may be part of it.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"activity-feed\""));
         }

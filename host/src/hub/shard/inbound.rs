@@ -1,10 +1,12 @@
 //! What clients send: read, put together, counted, and handed on one message at a time.
 
+use std::net::Shutdown;
+
 use bytes::Bytes;
 
 use crate::clock::monotonic_ms;
 use crate::hub::protocol;
-use crate::hub::shard::connection::{ReadEnd, UNSENT_LIMIT};
+use crate::hub::shard::connection::{ReadEnd, Transport, UNSENT_LIMIT};
 use crate::hub::shard::{CLOSE_WAIT_MS, Shard};
 use crate::hub::websocket::{self, CloseCode, Incoming, close};
 
@@ -75,6 +77,7 @@ impl Shard {
                     connection.deaf = true;
                     connection.decoder = None;
                     self.close(place, violation.code, violation.reason);
+                    self.say_no_more(place);
                     return;
                 }
             }
@@ -121,6 +124,19 @@ impl Shard {
             self.remove(place);
         } else if connection.unsent() > UNSENT_LIMIT {
             self.lag(place);
+        }
+    }
+
+    /// After what broke the framing no answer is understood: the connection ends for the client as soon as it has read why,
+    /// and what it still sends is thrown away until it hangs up. Ending it at once would reset it, and the reset would
+    /// overtake the close frame.
+    fn say_no_more(&mut self, place: usize) {
+        if let Some(connection) = self.connections.get_mut(place)
+            && connection.unsent() == 0
+            && let Transport::Socket(stream) = &connection.transport
+        {
+            // It fails on a socket that is gone, which the next read finds.
+            let _ = stream.shutdown(Shutdown::Write);
         }
     }
 
