@@ -142,6 +142,8 @@ struct Table {
     accounts: HashMap<IpAddr, Account>,
     /// The size at which accounts that say nothing any more are looked for.
     sweep_at: usize,
+    /// When they were last looked for.
+    swept_ms: u64,
 }
 
 /// The WebSockets and SSE streams that are open, and those that may be opened.
@@ -164,7 +166,7 @@ impl ConnectionLimits {
             max_per_ip,
             rate_per_ip,
             burst: rate_per_ip.max(BURST),
-            table: Mutex::new(Table { open: 0, accounts: HashMap::new(), sweep_at: 1_024 }),
+            table: Mutex::new(Table { open: 0, accounts: HashMap::new(), sweep_at: 1_024, swept_ms: 0 }),
         })
     }
 
@@ -186,9 +188,12 @@ impl ConnectionLimits {
         let ip = limited(ip);
         let mut table = self.lock();
         let table = &mut *table;
-        if table.accounts.len() >= table.sweep_at {
+        // A table that is full is looked through once a second, not for each who is turned away.
+        let is_stuck = table.accounts.len() >= MAX_ADDRESSES && now_ms >= table.swept_ms + 1_000;
+        if table.accounts.len() >= table.sweep_at || is_stuck {
             table.accounts.retain(|_, account| account.open > 0 || self.tokens(account, now_ms) < self.burst);
             table.sweep_at = (table.accounts.len() * 2).max(1_024);
+            table.swept_ms = now_ms;
         }
         if table.accounts.len() >= MAX_ADDRESSES && !table.accounts.contains_key(&ip) {
             return Err(Problem::too_many("connections come from too many addresses now", 3).counted_as("addresses"));
@@ -340,6 +345,17 @@ mod tests {
         assert!(limits.lock().accounts.len() <= 1_024);
         assert!(limits.lock().accounts.contains_key(&ip("9.9.9.9")), "one that holds a connection is kept");
         drop(held);
+    }
+
+    #[test]
+    fn a_table_that_was_full_takes_new_addresses_again() {
+        let limits = ConnectionLimits::new(10, 10, 10);
+        let most = u32::try_from(MAX_ADDRESSES).unwrap();
+        for n in 0..most {
+            limits.open_at(IpAddr::V4(n.into()), 0).unwrap();
+        }
+        assert_eq!(limits.open_at(ip("250.1.1.1"), 0).map(drop).unwrap_err().status(), 429);
+        assert!(limits.open_at(ip("250.1.1.1"), 60_000).is_ok(), "those that say nothing any more were forgotten");
     }
 
     #[test]

@@ -26,6 +26,8 @@ struct Table {
     accounts: HashMap<u64, Account>,
     /// The size at which full buckets are looked for.
     sweep_at: usize,
+    /// When they were last looked for.
+    swept_ms: u64,
 }
 
 /// The buckets.
@@ -40,7 +42,7 @@ impl PublishRate {
     /// `rate` events a second a subject.
     #[must_use]
     pub fn new(rate: u32) -> Self {
-        let table = Mutex::new(Table { accounts: HashMap::new(), sweep_at: 1_024 });
+        let table = Mutex::new(Table { accounts: HashMap::new(), sweep_at: 1_024, swept_ms: 0 });
         Self { rate: f64::from(rate.max(1)), hasher: RandomState::new(), table }
     }
 
@@ -58,9 +60,12 @@ impl PublishRate {
         let name = self.hasher.hash_one(subject);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;
-        if table.accounts.len() >= table.sweep_at {
+        // A table that is full is looked through once a second, not for each who is turned away.
+        let is_stuck = table.accounts.len() >= MAX_SUBJECTS && now_ms >= table.swept_ms + 1_000;
+        if table.accounts.len() >= table.sweep_at || is_stuck {
             table.accounts.retain(|_, account| self.balance(account, now_ms) < self.rate);
             table.sweep_at = (table.accounts.len() * 2).max(1_024);
+            table.swept_ms = now_ms;
         }
         if table.accounts.len() >= MAX_SUBJECTS && !table.accounts.contains_key(&name) {
             return Err(Problem::too_many("too many publishers are at work now", 3).counted_as("publish_rate"));
