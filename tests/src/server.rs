@@ -105,6 +105,19 @@ impl Server {
         kill_process(pid, Signal::TERM).expect("the server runs");
     }
 
+    /// Asks the server to read its keys, its list of revoked tokens and its rules again.
+    pub fn hang_up(&self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
+        kill_process(pid, Signal::HUP).expect("the server runs");
+    }
+
+    /// How many requests, handshakes and messages it has refused for this reason.
+    pub fn refused(&self, reason: &str) -> u64 {
+        let metrics = self.stranger().get("/metrics").expect(200).text();
+        let name = format!("activity_feed_refused_total{{reason=\"{reason}\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().expect("a count"))
+    }
+
     /// Waits for the server's end.
     #[track_caller]
     pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {

@@ -326,11 +326,8 @@ impl Shard {
             ShardCommand::Unattached { subscription } => self.unattached(subscription),
             ShardCommand::Deliver(_) | ShardCommand::Stop => {}
             ShardCommand::Send { connection, bytes } => {
-                if let Some(connected) = self.connection(connection)
-                    && connected.closing.is_none()
-                    && !connected.send_all(&[bytes])
-                {
-                    self.remove(connection.key);
+                if self.connection(connection).is_some() {
+                    self.answer(connection.key, bytes);
                 }
             }
             ShardCommand::Unsubscribe { connection, label } => {
