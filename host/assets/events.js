@@ -101,9 +101,12 @@ async function show() {
   const rows = byId('rows');
   rows.classList.add('waiting');
   byId('fresh').hidden = true;
-  showOne(query, signal);
+  const one = await showOne(query, signal);
+  if (signal.aborted) return;
   try {
-    const page = await ask('api/events', request(query), { signal });
+    const wanted = request(query);
+    if (one && !query.has('before')) wanted.set('until', one.cursor);
+    const page = await ask('api/events', wanted, { signal });
     const turned = query.has('after') && !forward(query);
     events = turned ? page.events.reverse() : page.events;
     // A page that has met the newest event is the first one.
@@ -116,7 +119,7 @@ async function show() {
     setText(byId('older'), forward(query) ? 'Newer →' : 'Older →');
     byId('newest').hidden = forward(query) || byId('newer').disabled;
     byId('pager').hidden = byId('older').disabled && byId('newer').disabled;
-    if (!forward(query) && byId('newer').disabled && !query.has('until')) watch(query, events[0]?.cursor ?? page.head, signal);
+    if (!forward(query) && byId('newer').disabled && !query.has('until') && !one) watch(query, events[0]?.cursor ?? page.head, signal);
   } catch (error) {
     if (signal.aborted) return;
     if (error.status === 401) return signIn('Your session is over.').then(show);
@@ -157,7 +160,7 @@ function showRows(page) {
 
 function showHead(tale, page) {
   const named = tale && tale.id.toLowerCase().startsWith(tale.of.toLowerCase());
-  const title = tale ? (named ? tale.id : `${tale.of} ${tale.id}`) : params().has('event') ? 'Around this event' : 'All events';
+  const title = tale ? (named ? tale.id : `${tale.of} ${tale.id}`) : params().has('event') ? 'One event, and what came before' : 'All events';
   setText(byId('title'), title);
   document.title = `${title} · Activity`;
   byId('order').hidden = !tale;
@@ -204,7 +207,7 @@ function follow(click) {
   show();
 }
 
-/** The event that a link leads to, above the ones around it. */
+/** Show the event that a link leads to, above those that came before it. */
 async function showOne(query, signal) {
   const id = query.get('event');
   byId('one').replaceChildren();
@@ -214,7 +217,7 @@ async function showOne(query, signal) {
     byId('one').replaceChildren(h('article', { class: 'card one' },
       h('h2', {}, h('span', { 'aria-hidden': 'true' }, event.display.icon), h('span', { dir: 'auto' }, event.display.text)),
       customElements.get('activity-feed').detailsOf(event, root)));
-    document.title = `${event.display.text} · Activity`;
+    return event;
   } catch (error) {
     if (!signal.aborted) byId('one').replaceChildren(h('p', { class: 'card one' }, error.status === 404 ? 'This event is not kept any more, or is not for you to see.' : error.message));
   }

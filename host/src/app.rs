@@ -1,7 +1,6 @@
 //! Puts the server together from its options, runs it, and takes it apart again in order.
 
 use std::future::Future;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +24,7 @@ use crate::server::{self, ServerOptions};
 use crate::store::EventStore;
 use crate::store::memory::MemoryStore;
 use crate::store::sqlite::{self, SqliteStore};
-use crate::web::auth::{Auth, Scope, Scopes, TokenSpec};
+use crate::web::auth::{Auth, Scope};
 use crate::web::host_check::Doors;
 use crate::web::limits::{ConnectionLimits, TrustedProxies};
 use crate::web::session::CookieScope;
@@ -33,8 +32,6 @@ use crate::web::{self, Shared, Site};
 
 /// Events of one request (contract section 2).
 const MAX_EVENTS: u32 = 1_000;
-/// How long a sign-in link that the server prints is good for.
-const SIGN_IN_SECONDS: u64 = 12 * 60 * 60;
 /// Calls that wait for the user's rules.
 const RULES_QUEUE: usize = 1_024;
 
@@ -112,32 +109,6 @@ impl App {
             std::thread::Builder::new().name("retention".to_owned()).spawn(move || retention::run(&feed, retention))?;
         }
         Ok(Self { options, address, listener, site, engine })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The URL of everything.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.options.base_path.as_str())
-    }
-
-    /// A token for this server; none when its keys can only verify.
-    #[must_use]
-    pub fn mint(&self, scopes: &[Scope], ttl_seconds: u64) -> Option<String> {
-        let spec = TokenSpec { subject: None, scopes: Scopes::of(scopes), types: None, ttl_seconds };
-        self.site.auth.mint(&spec)
-    }
-
-    /// A URL that signs a browser in; the token is in the fragment, which no server sees.
-    #[must_use]
-    pub fn sign_in_url(&self) -> Option<String> {
-        let token = self.mint(&[Scope::Admin], SIGN_IN_SECONDS)?;
-        Some(format!("{}/swarm/live#token={token}", self.url()))
     }
 
     /// Serve until `shutdown`, then drain: readiness goes red, nothing new comes in, everything accepted is answered,
@@ -222,36 +193,36 @@ async fn reload_all(options: &ServeOptions, site: &Site, engine: &Engine) {
     }
 }
 
-/// Run a server on this process's signals: SIGTERM and SIGINT drain, SIGHUP reloads. `ready` is called once it listens.
+/// What a caller is told once the server accepts connections.
+pub struct Ready {
+    /// Where it listens, with the port that was picked.
+    pub address: SocketAddr,
+    /// Its keys, to mint a sign-in token with.
+    pub auth: Arc<Auth>,
+}
+
+/// Run a server until it is told to stop: SIGTERM and SIGINT drain, SIGHUP reloads. Calls `ready` once it listens.
 ///
 /// # Errors
 /// See [`App::start`].
-pub async fn run(options: ServeOptions, ready: impl FnOnce(&App)) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let app = App::start(options).await?;
-    announce(&app)?;
-    ready(&app);
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    app.run(shutdown, async || hangup.recv().await).await;
-    Ok(())
-}
-
-/// The one line that tells a supervisor or a script that the server is ready; how to sign in goes to stderr.
-fn announce(app: &App) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "activity-feed listening on http://{}", app.address)?;
-    stdout.flush()?;
-    if app.options.made_its_key()
-        && let Some(url) = app.sign_in_url()
-    {
-        writeln!(std::io::stderr(), "sign in: {url}")?;
-    }
+pub fn run(options: &ServeOptions, ready: impl FnOnce(&Ready)) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let app = App::start(options.clone()).await?;
+        ready(&Ready { address: app.address, auth: Arc::clone(&app.site.auth) });
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        app.run(shutdown, async || hangup.recv().await).await;
+        anyhow::Ok(())
+    })?;
+    // Whatever still waits on a thread of its own has had its time.
+    runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(())
 }

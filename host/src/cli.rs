@@ -1,2 +1,113 @@
-//! Placeholder
+//! The command line: reads what was asked for, runs it, and says in plain words what went wrong and what to do next.
+//! Options are also read from the environment (`ACTIVITY_FEED_…`), here and nowhere else. Exit codes: 0 done, 1 failed,
+//! 2 wrong usage. Results go to stdout, everything else to stderr.
+
+mod client;
 pub mod component;
+mod demo;
+mod input;
+mod log;
+mod logging;
+mod serve;
+mod tail;
+mod token;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::ConfigError;
+
+/// A real-time activity feed: programs log events, dashboards see them at once.
+#[derive(Parser)]
+#[command(
+    name = "activity-feed",
+    version,
+    after_help = "Without a command, `demo` runs: a feed with a simulated swarm, and one URL to open.\n\
+                  Every option can also be set as ACTIVITY_FEED_<NAME>, like ACTIVITY_FEED_LISTEN."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server on a store.
+    Serve(serve::Args),
+    /// Run a server with a simulated swarm, and print one URL to open.
+    Demo(demo::Args),
+    /// Append events to a running server.
+    Log(log::Args),
+    /// Follow a feed in the terminal.
+    Tail(tail::Args),
+    /// Mint a signed token and print it.
+    Token(token::Args),
+    /// Look into components.
+    #[command(subcommand)]
+    Component(component::Command),
+    /// Print the completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What was asked for cannot be, however often it is tried.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Reads the arguments of this process and runs what they ask for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors: 0 and stdout; the rest is 2 and stderr.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    // Which of rustls's providers the client's TLS uses; a second call would only say that it is set.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match run(cli.command.unwrap_or_else(|| Command::Demo(demo::Args::default()))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<Usage>() || error.is::<ConfigError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Log(args) => log::run(&args),
+        Command::Tail(args) => tail::run(&args),
+        Command::Token(args) => token::run(&args),
+        Command::Component(command) => component::run(command),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
+            Ok(())
+        }
+    }
+}
+
+/// Whoever read our output has read enough, as `head` does.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -10,7 +10,7 @@ use crate::store::{Seq, StoreError};
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(10);
 /// Events that one transaction removes: publishers wait for no more than that.
-const STEP: u32 = 5_000;
+const STEP: u32 = 500;
 
 /// What the log is to keep.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,12 +55,14 @@ pub fn apply(feed: &Feed, retention: Retention) -> Result<u64, StoreError> {
         until = until.max(bounds.head.saturating_sub(events));
     }
     let mut removed = 0;
-    while until > bounds.trimmed {
+    if until <= bounds.trimmed {
+        return Ok(0);
+    }
+    loop {
         let step = store.trim(until, STEP)?;
         removed += step;
         if step < u64::from(STEP) {
-            break;
+            return Ok(removed);
         }
     }
-    Ok(removed)
 }

@@ -1,7 +1,6 @@
 //! The broadcaster component: glue between `activity:broadcast/broadcaster` and the policy. It keeps one instance of
 //! the lanes and their settings, and otherwise translates and delegates.
 
-#[expect(clippy::all, clippy::pedantic, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit/types", "../../wit/broadcast"],

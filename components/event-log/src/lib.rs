@@ -1,7 +1,6 @@
-//! The event-log component: glue between `activity:log/event-log` and the policy. It translates and delegates; its one
-//! act of its own is the single call of the store with all that was accepted.
+//! The event-log component: glue between `activity:log/event-log` and the policy. It translates, delegates, and calls
+//! the store when the policy does.
 
-#[expect(clippy::all, clippy::pedantic, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit/types", "../../wit/store", "../../wit/log"],
@@ -10,10 +9,10 @@ mod bindings {
     });
 }
 
+use activity_policy::append::{self, Appended, GroupAnswer};
 use activity_policy::draft::PlainDraft;
 use activity_policy::stamp::Stamp;
-use activity_policy::submission::{self, Accepted};
-use activity_policy::words;
+use activity_policy::{submission, words};
 
 use bindings::activity::store::event_store;
 use bindings::exports::activity::log::event_log::{
@@ -26,80 +25,36 @@ bindings::export!(Component with_types_in bindings);
 
 impl Guest for Component {
     fn parse(body: Body, limits: Limits) -> Result<Vec<Draft>, Refusal> {
-        let drafts = submission::parse(format(body.format), &body.bytes, bounds(limits)).map_err(refusal)?;
-        Ok(drafts.into_iter().map(draft).collect())
+        let drafts = submission::parse(to_format(body.format), &body.bytes, to_limits(limits)).map_err(from_refusal)?;
+        Ok(drafts.into_iter().map(from_draft).collect())
     }
 
     fn append(submissions: Vec<Submission>, limits: Limits, moment: Moment) -> Vec<Result<Vec<Receipt>, Refusal>> {
+        let submissions = submissions.into_iter().map(to_submission).collect();
         let mut stamp = Stamp::new(moment.now, moment.seed);
-        let limits = bounds(limits);
-        let judged: Vec<_> = submissions.into_iter().map(|submission| judge(submission, limits, &mut stamp)).collect();
-        store(judged)
+        let answers = append::append(submissions, to_limits(limits), &mut stamp, store);
+        let receipts = |receipts: Vec<_>| receipts.into_iter().map(from_receipt).collect();
+        answers.into_iter().map(|answer| answer.map(receipts).map_err(from_refusal)).collect()
     }
 }
 
-/// A submission after the policy: what the store takes, and what is told of it afterwards.
-type Judged = Result<Vec<Accepted>, Refusal>;
-
-fn judge(submission: Submission, limits: submission::Limits, stamp: &mut Stamp) -> Judged {
-    let accepted = match submission {
-        Submission::Body(body) => submission::accept_body(format(body.format), &body.bytes, limits, stamp),
-        Submission::Drafts(drafts) => {
-            let drafts: Vec<PlainDraft> = drafts.into_iter().map(plain_draft).collect();
-            submission::accept_drafts(&drafts, limits, stamp)
-        }
+fn store(groups: Vec<Vec<words::NewEvent>>) -> Option<Vec<GroupAnswer>> {
+    let groups: Vec<Vec<_>> = groups.into_iter().map(|group| group.into_iter().map(from_event).collect()).collect();
+    let answers = event_store::append(&groups).ok()?;
+    let places = |places: Vec<event_store::Appended>| {
+        places.into_iter().map(|at| Appended { seq: at.seq, duplicate: at.duplicate }).collect()
     };
-    accepted.map_err(refusal)
+    Some(answers.into_iter().map(|answer| answer.map(places).map_err(|conflict| conflict.index)).collect())
 }
 
-/// Append everything that was accepted with one call, and tell each submission what became of it.
-fn store(judged: Vec<Judged>) -> Vec<Result<Vec<Receipt>, Refusal>> {
-    let mut groups = Vec::new();
-    let mut receipts = Vec::with_capacity(judged.len());
-    for submission in judged {
-        receipts.push(submission.map(|accepted| {
-            let mut group = Vec::with_capacity(accepted.len());
-            let mut named = Vec::with_capacity(accepted.len());
-            for Accepted { event, redacted } in accepted {
-                let redacted = redacted.into_iter().map(|r| Redaction { path: r.path, kind: r.kind.to_owned() });
-                named.push(Receipt { id: event.id.clone(), seq: 0, duplicate: false, redacted: redacted.collect() });
-                group.push(new_event(event));
-            }
-            groups.push(group);
-            named
-        }));
+fn to_submission(submission: Submission) -> append::Submission {
+    match submission {
+        Submission::Body(body) => append::Submission::Body(to_format(body.format), body.bytes),
+        Submission::Drafts(drafts) => append::Submission::Drafts(drafts.into_iter().map(to_draft).collect()),
     }
-    if groups.is_empty() {
-        return receipts;
-    }
-    let mut answers = match event_store::append(&groups) {
-        Ok(answers) => answers.into_iter(),
-        Err(_) => return receipts.into_iter().map(|submission| submission.and_then(|_| Err(unavailable()))).collect(),
-    };
-    let settle = |named: Vec<Receipt>| match answers.next() {
-        Some(Ok(places)) if places.len() == named.len() => {
-            let both = named.into_iter().zip(places);
-            Ok(both.map(|(receipt, at)| Receipt { seq: at.seq, duplicate: at.duplicate, ..receipt }).collect())
-        }
-        Some(Err(conflict)) => Err(Refusal {
-            code: RefusalCode::Conflict,
-            detail: "this id is kept with another content; an event never changes, so send it with an id of its own"
-                .to_owned(),
-            index: Some(conflict.index),
-        }),
-        // A store that answers less than it was asked has lost count: nothing that it says can be told on.
-        Some(Ok(_)) | None => Err(unavailable()),
-    };
-    let mut settle = settle;
-    receipts.into_iter().map(|submission| submission.and_then(&mut settle)).collect()
 }
 
-fn unavailable() -> Refusal {
-    let detail = "the log cannot take events at the moment; try again, with the same ids nothing comes twice";
-    Refusal { code: RefusalCode::Unavailable, detail: detail.to_owned(), index: None }
-}
-
-fn format(format: BodyFormat) -> submission::BodyFormat {
+fn to_format(format: BodyFormat) -> submission::BodyFormat {
     match format {
         BodyFormat::Json => submission::BodyFormat::Json,
         BodyFormat::Ndjson => submission::BodyFormat::Ndjson,
@@ -108,30 +63,38 @@ fn format(format: BodyFormat) -> submission::BodyFormat {
     }
 }
 
-fn bounds(limits: Limits) -> submission::Limits {
+fn to_limits(limits: Limits) -> submission::Limits {
     submission::Limits { max_event_bytes: limits.max_event_bytes, max_events: limits.max_events }
 }
 
-fn refusal(refusal: submission::Refusal) -> Refusal {
-    let code = match refusal.code {
-        submission::RefusalCode::NotJson => RefusalCode::NotJson,
-        submission::RefusalCode::Invalid => RefusalCode::Invalid,
-        submission::RefusalCode::TooLarge => RefusalCode::TooLarge,
-    };
-    Refusal { code, detail: refusal.detail, index: refusal.index }
-}
-
-fn draft(draft: PlainDraft) -> Draft {
-    let PlainDraft { id, event_type, source, task_id, agent_id, timestamp, data } = draft;
-    Draft { id, event_type, source, task_id, agent_id, timestamp, data }
-}
-
-fn plain_draft(draft: Draft) -> PlainDraft {
+fn to_draft(draft: Draft) -> PlainDraft {
     let Draft { id, event_type, source, task_id, agent_id, timestamp, data } = draft;
     PlainDraft { id, event_type, source, task_id, agent_id, timestamp, data }
 }
 
-fn new_event(event: words::NewEvent) -> event_store::NewEvent {
+fn from_draft(draft: PlainDraft) -> Draft {
+    let PlainDraft { id, event_type, source, task_id, agent_id, timestamp, data } = draft;
+    Draft { id, event_type, source, task_id, agent_id, timestamp, data }
+}
+
+fn from_event(event: words::NewEvent) -> event_store::NewEvent {
     let words::NewEvent { id, event_type, source, task_id, agent_id, timestamp, stamped, data } = event;
     event_store::NewEvent { id, event_type, source, task_id, agent_id, timestamp, stamped, data }
+}
+
+fn from_receipt(receipt: append::Receipt) -> Receipt {
+    let append::Receipt { id, seq, duplicate, redacted } = receipt;
+    let redacted = redacted.into_iter().map(|r| Redaction { path: r.path, kind: r.kind.to_owned() }).collect();
+    Receipt { id, seq, duplicate, redacted }
+}
+
+fn from_refusal(refusal: submission::Refusal) -> Refusal {
+    let code = match refusal.code {
+        submission::RefusalCode::NotJson => RefusalCode::NotJson,
+        submission::RefusalCode::Invalid => RefusalCode::Invalid,
+        submission::RefusalCode::TooLarge => RefusalCode::TooLarge,
+        submission::RefusalCode::Conflict => RefusalCode::Conflict,
+        submission::RefusalCode::Unavailable => RefusalCode::Unavailable,
+    };
+    Refusal { code, detail: refusal.detail, index: refusal.index }
 }

@@ -5,10 +5,11 @@
 //! well formed: everything has a bound, and nothing that a client, a publisher or a store hands in can make it panic.
 //!
 //! The way of an event: [`submission`] takes a body apart ([`draft`], [`cloud_event`]), [`validate`] refuses,
-//! [`sanitise`] neutralises, [`stamp`] names it; then, once it is in the log, [`lanes`] finds who asked for it
+//! [`sanitise`] neutralises, [`stamp`] names it, [`append`] hands it to the store; then, once it is in the log, [`lanes`] finds who asked for it
 //! ([`filter`]), holds it to the rate ([`throttle`]) and writes it ([`display`], [`format`]), and [`state`] folds it.
 //! [`protocol`] and [`query`] read what clients ask.
 
+pub mod append;
 pub mod body;
 pub mod cloud_event;
 pub mod cursor;

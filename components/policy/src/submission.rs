@@ -33,13 +33,15 @@ pub struct Limits {
     pub max_events: u32,
 }
 
-/// Why a submission was refused before the store was asked.
+/// Why a submission was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the cases are those of the WIT enum")]
 pub enum RefusalCode {
     NotJson,
     Invalid,
     TooLarge,
+    Conflict,
+    Unavailable,
 }
 
 /// A refused submission.

@@ -5,11 +5,36 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 use crate::engine::words::{Draft, Presentation};
-use crate::engine::{CallError, Engine, Rules, RulesError};
+use crate::engine::{CallError, Engine, EngineOptions, Rules, RulesError};
+use crate::metrics::Metrics;
 use crate::store::Event;
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Check that a component fits the `rules` world, and how fast it is
+    Check {
+        /// The component, as `serve --rules` takes it
+        file: PathBuf,
+    },
+}
+
+/// Prints the report; a component that the server should not be given is a failure.
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
+    let Command::Check { file } = command;
+    let wasm = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let report = check(&Engine::new(EngineOptions::default(), Arc::new(Metrics::new()))?, &wasm);
+    std::io::stdout().lock().write_all(report.to_string().as_bytes())?;
+    anyhow::ensure!(report.is_good(), "{} is not fit for `serve --rules`", file.display());
+    Ok(())
+}
 
 /// Sample events for each function.
 const SAMPLES: u32 = 1_000;

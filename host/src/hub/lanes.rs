@@ -39,6 +39,7 @@ const SNAPSHOT_MS: u64 = 5_000;
 const FOLD_AT_MOST: u64 = 100_000;
 
 /// What is asked of the lanes' thread.
+#[expect(missing_docs, reason = "each command's fields are told by their names and by its own line")]
 pub enum Command {
     /// Attach a subscription to its lane. It is answered at the shard, in order with the lane's frames.
     Attach { key: Arc<LaneKey>, subscription: SubscriptionRef },

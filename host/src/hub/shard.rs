@@ -115,6 +115,7 @@ pub struct Attached {
 }
 
 /// What a shard is told.
+#[expect(missing_docs, reason = "each command's fields are told by their names and by its own line")]
 pub enum ShardCommand {
     /// A new connection. Its name goes back through `reply`.
     Open {

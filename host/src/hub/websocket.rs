@@ -118,7 +118,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The connection is to be closed with the violation's code; nothing more is to be read from it.
-    pub fn next(&mut self) -> Result<Option<Incoming>, Violation> {
+    pub fn decode(&mut self) -> Result<Option<Incoming>, Violation> {
         let held = self.message.as_ref().map_or(0, |(_, bytes)| bytes.len());
         let Some(header) = Header::parse(&self.partial, held)? else { return Ok(None) };
         let end = header.size + header.length;
@@ -288,7 +288,7 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.push(bytes);
         let mut all = Vec::new();
-        while let Some(incoming) = decoder.next()? {
+        while let Some(incoming) = decoder.decode()? {
             all.push(incoming);
         }
         Ok(all)
@@ -302,7 +302,7 @@ mod tests {
             let mut all = Vec::new();
             for part in bytes.chunks(cut) {
                 decoder.push(part);
-                while let Some(incoming) = decoder.next().unwrap() {
+                while let Some(incoming) = decoder.decode().unwrap() {
                     all.push(incoming);
                 }
             }

@@ -243,7 +243,7 @@ fn session_id() -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::string_slice, reason = "tests")]
 
     use super::*;
     use crate::web::auth::{KeySource, Scope, TokenSpec};

@@ -58,6 +58,12 @@ impl Index {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let tables = [&self.agents, &self.tasks, &self.sources, &self.types, &self.prefixes];
+        self.all.is_empty() && tables.iter().all(|table| table.is_empty())
+    }
+
     /// A lane may be visited more than once.
     pub(super) fn candidates(&self, event: &Event, mut visit: impl FnMut(LaneId)) {
         let mut all_of = |table: &Table, key: &str| {

@@ -191,13 +191,13 @@ impl Tasks {
         let Some(auction) = self.auctions.touch(id, event.seq) else { return };
         auction.bids = auction.bids.saturating_add(1);
         let fields = Fields::read(&event.data);
-        let Some((amount, value)) = fields.number(&["amount", "bid_sats"]) else { return };
-        let best = auction.best.as_ref().and_then(|best| best.amount.parse::<f64>().ok());
-        if best.is_none_or(|best| value < best) {
+        let Some(amount) = fields.number(&["amount", "bid_sats"]) else { return };
+        let value = |amount: &str| amount.parse::<f64>().unwrap_or(f64::INFINITY);
+        if auction.best.as_ref().is_none_or(|best| value(&amount) < value(&best.amount)) {
             let agent =
                 fields.text(&["agent", "agent_name"]).map(|text| text::cut(&text, MAX_DESCRIPTION).into_owned());
             let agent = agent.or_else(|| event.agent_id.clone());
-            auction.best = Some(Bid { agent, amount: as_number(&amount, value) });
+            auction.best = Some(Bid { agent, amount: amount.into_owned() });
         }
     }
 }
@@ -228,12 +228,6 @@ impl Auction {
             write_string(closes, out);
         }
     }
-}
-
-/// The number as JSON writes it: as it was sent, where that is a JSON number of sane length.
-fn as_number(text: &str, value: f64) -> String {
-    let is_json = matches!(crate::json::Json::parse(text, 0), Ok(crate::json::Json::Number(_)));
-    if is_json && text.len() <= 24 { text.to_owned() } else { value.to_string() }
 }
 
 /// For the snapshot: an entry with the seq it had.

@@ -63,7 +63,7 @@ impl Shard {
                 return;
             }
             let Some(decoder) = &mut connection.decoder else { return };
-            match decoder.next() {
+            match decoder.decode() {
                 Ok(Some(incoming)) => self.take_in(place, incoming),
                 Ok(None) => {
                     if decoder.is_idle() {

@@ -136,6 +136,11 @@ impl Secret {
         Self(hash.finalize().to_vec())
     }
 
+    /// The key itself, for whoever makes something else of it.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(super) fn decoding_key(&self) -> DecodingKey {
         DecodingKey::from_secret(&self.0)
     }

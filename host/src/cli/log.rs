@@ -1,0 +1,175 @@
+//! `log`: appends one event, or with `--stdin` many. Every event is sent under an id, so that a request whose answer
+//! was lost is repeated without logging anything twice; what is worth another try is tried again.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use console::style;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::Usage;
+use super::client::{Backoff, Client, ClientArgs, ClientError, plain};
+use super::input::{Batch, IdKey, Lines};
+use super::serve::say;
+use crate::web::auth::Scope;
+
+/// How often a request is sent before it is given up.
+const TRIES: u32 = 8;
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(40);
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The event's type, like task.created
+    #[arg(value_name = "TYPE", required_unless_present = "stdin")]
+    event_type: Option<String>,
+    /// Who says it
+    #[arg(long, env = "ACTIVITY_FEED_SOURCE", default_value = "cli", value_name = "S")]
+    source: String,
+    /// The task it belongs to
+    #[arg(long, env = "ACTIVITY_FEED_TASK", value_name = "T")]
+    task: Option<String>,
+    /// The agent it belongs to
+    #[arg(long, env = "ACTIVITY_FEED_AGENT", value_name = "A")]
+    agent: Option<String>,
+    /// What there is to say, a JSON object
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    data: Option<Value>,
+    /// Read events from stdin, one JSON object a line; safe to repeat
+    #[arg(long, conflicts_with_all = ["event_type", "task", "agent", "data"])]
+    stdin: bool,
+    /// Print the server's answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+fn object(text: &str) -> Result<Value, String> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) if value.is_object() => Ok(value),
+        Ok(_) => Err("the data must be a JSON object, like {\"description\":\"Hello\"}".to_owned()),
+        Err(error) => Err(format!("the data is not JSON: {error}")),
+    }
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let client = Client::new(&args.client, Scope::Publish, READ_TIMEOUT)?;
+    if args.stdin { log_stdin(args, &client) } else { log_one(args, &client) }
+}
+
+fn log_one(args: &Args, client: &Client) -> anyhow::Result<()> {
+    let event_type = args.event_type.as_deref().ok_or_else(|| Usage("give the event's type".to_owned()))?;
+    let mut event = json!({
+        "id": IdKey::random()?.id_of(b"", 0),
+        "event_type": event_type,
+        "source": args.source,
+        "data": args.data.clone().unwrap_or_else(|| json!({})),
+    });
+    if let Some(fields) = event.as_object_mut() {
+        args.task.as_ref().map(|task| fields.insert("task_id".to_owned(), task.clone().into()));
+        args.agent.as_ref().map(|agent| fields.insert("agent_id".to_owned(), agent.clone().into()));
+    }
+    let answer = post(client, "application/json", event.to_string().as_bytes(), &ProgressBar::hidden())?;
+    let logged = answer.pointer("/events/0").cloned().unwrap_or_default();
+    if args.json {
+        say(&logged.to_string());
+        return Ok(());
+    }
+    let (seq, cursor) = (logged.get("seq").and_then(Value::as_u64), logged.get("cursor").and_then(Value::as_str));
+    let seq = seq.map_or_else(|| "?".to_owned(), |seq| seq.to_string());
+    say(&format!("{} {event_type} logged as {seq} (cursor {})", style("✓").green(), plain(cursor.unwrap_or("?"))));
+    report_redactions(&logged);
+    Ok(())
+}
+
+/// Says what the server took out: whoever logged a secret should know, and see to it.
+fn report_redactions(logged: &Value) {
+    for redaction in logged.get("redacted").and_then(Value::as_array).into_iter().flatten() {
+        let text = |name| plain(redaction.get(name).and_then(Value::as_str).unwrap_or("?"));
+        eprintln!("{} redacted at {}: {}", style("!").yellow(), text("path"), text("kind"));
+    }
+}
+
+/// Sends till the server has it, or it is clear that it will not.
+fn post(client: &Client, media_type: &str, body: &[u8], bar: &ProgressBar) -> Result<Value, ClientError> {
+    let mut backoff = Backoff::new(LONGEST_PAUSE);
+    let mut tries = 1;
+    loop {
+        match client.post("/api/events", media_type, body) {
+            Ok(answer) => return Ok(answer),
+            // Nobody there at the first try is a wrong URL rather than a restart.
+            Err(error) if !error.is_passing() || tries >= TRIES => return Err(error),
+            Err(error @ ClientError::NobodyThere(_)) if tries == 1 && bar.is_hidden() => return Err(error),
+            Err(error) => {
+                bar.set_message(format!("waiting: {error}"));
+                std::thread::sleep(backoff.pause(error.retry_after()));
+                tries += 1;
+            }
+        }
+    }
+}
+
+fn progress() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = match std::fs::metadata("/dev/stdin") {
+        Ok(file) if file.is_file() && file.len() > 0 => ProgressBar::new(file.len()),
+        _ => ProgressBar::no_length(),
+    };
+    let style = "{spinner} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} {msg}";
+    bar.with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn log_stdin(args: &Args, client: &Client) -> anyhow::Result<()> {
+    let mut lines = Lines::new(std::io::stdin().lock(), IdKey::of_this_user()?);
+    let bar = progress();
+    let (mut logged, mut duplicates) = (0_u64, 0_u64);
+    let outcome = loop {
+        let batch = match lines.next_batch() {
+            Ok(Some(batch)) => batch,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        };
+        let answer = match post(client, "application/x-ndjson", batch.body.as_bytes(), &bar) {
+            Ok(answer) => answer,
+            Err(error) => break Err(about_line(error, &batch)),
+        };
+        for event in answer.get("events").and_then(Value::as_array).into_iter().flatten() {
+            logged += 1;
+            duplicates += u64::from(event.get("duplicate").and_then(Value::as_bool).unwrap_or(false));
+            if args.json {
+                say(&event.to_string());
+            } else {
+                bar.suspend(|| report_redactions(event));
+            }
+        }
+        bar.set_message(format!("{logged} events"));
+        bar.set_position(lines.bytes_read());
+    };
+    bar.finish_and_clear();
+    if !args.json {
+        let fresh = logged - duplicates;
+        let before = if duplicates > 0 { format!(", {duplicates} were there before") } else { String::new() };
+        say(&format!("{} {fresh} events logged{before}", style("✓").green()));
+    }
+    outcome.map_err(|error: anyhow::Error| {
+        error.context("stopped; once it is mended run it again: nothing is logged twice")
+    })
+}
+
+/// Names the line that the server refused a batch for.
+fn about_line(error: ClientError, batch: &Batch) -> anyhow::Error {
+    let line = match &error {
+        ClientError::Refused { index: Some(index), .. } => {
+            usize::try_from(*index).ok().and_then(|index| batch.lines.get(index)).copied()
+        }
+        _ => None,
+    };
+    match line {
+        Some(line) => anyhow::Error::new(error).context(format!("line {line}")),
+        None => error.into(),
+    }
+}

@@ -1,0 +1,69 @@
+//! Where the program under test is: built once by the same cargo, profile and target folder that built the tests, or
+//! named by `ACTIVITY_FEED_BIN`.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The path of the `activity-feed` binary, up to date with the sources.
+pub fn path() -> &'static PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| match env::var_os("ACTIVITY_FEED_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => build(),
+    })
+}
+
+/// A command of the program, with nothing of this process's own `ACTIVITY_FEED_…` settings.
+pub fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(path());
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("ACTIVITY_FEED_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command of the program to its end.
+pub fn run(args: &[&str]) -> Output {
+    command(args).output().expect("the program can be run")
+}
+
+/// What a finished command printed to stdout.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("stdout is UTF-8")
+}
+
+/// What a finished command printed to stderr.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn build() -> PathBuf {
+    // …/target/<profile>/deps/<test>
+    let this = env::current_exe().expect("a test knows its own path");
+    let profile = this.ancestors().nth(2).expect("the profile's folder");
+    let target = profile.parent().expect("the target folder");
+    let profile = match profile.file_name().and_then(|name| name.to_str()).expect("a profile has a name") {
+        "debug" => "dev",
+        other => other,
+    };
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--package", "activity-feed", "--bin", "activity-feed", "--message-format", "json"])
+        .args(["--profile", profile, "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("cargo can be run");
+    assert!(output.status.success(), "the program does not build:\n{}", stderr(&output));
+    stdout(&output)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .next_back()
+        .expect("cargo names the executable")
+}

@@ -1,0 +1,150 @@
+//! Contract section 7 in a real Chromium: the page and the widget, live, through a restart, under attack. Left out where
+//! Chromium or chromedriver is missing, unless `ACTIVITY_FEED_REQUIRE_BROWSER=1`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::time::Duration;
+
+use activity_feed_tests::browser::Browser;
+use activity_feed_tests::{SOON, Server, binary, event, wait_for};
+use serde_json::json;
+
+/// How long a page may take to show what was just posted, on two busy cores.
+const SHOWN: Duration = Duration::from_secs(10);
+
+/// A server that made its own key, a browser that signed in by the link that it printed, and a client that publishes.
+fn signed_in(test: &str) -> Option<(Server, Browser, activity_feed_tests::Client)> {
+    let browser = Browser::start(test)?;
+    let server = Server::start_without_key(&[]);
+    let base = format!("{}/", server.url());
+    let link = wait_for("a sign-in URL", SOON, || {
+        let said = server.stderr();
+        said.split_whitespace().find(|word| word.starts_with(&base) && word.contains('#')).map(str::to_owned)
+    });
+    let token = binary::run(&["token", "--store", &server.store(), "--scope", "publish", "--scope", "subscribe"]);
+    let http = server.http_as(binary::stdout(&token).trim_end());
+    browser.go(&link);
+    wait_for("a session", SHOWN, || {
+        let script =
+            "return fetch('/api/events?limit=1', {credentials: 'same-origin'}).then((answer) => answer.status);";
+        (browser.run(script) == 200).then_some(())
+    });
+    // What was refused before the session was there is no complaint about the page.
+    browser.complaints();
+    browser.go(&format!("{}/swarm/live", server.url()));
+    Some((server, browser, http))
+}
+
+/// How often this text stands in what the page shows.
+fn times(browser: &Browser, text: &str) -> usize {
+    browser.text().matches(text).count()
+}
+
+#[test]
+fn the_live_page_shows_an_event_soon_after_it_was_posted() {
+    let Some((_server, browser, http)) = signed_in("the_live_page_shows_an_event_soon_after_it_was_posted") else {
+        return;
+    };
+    let page = browser.wait_text("LIVE ACTIVITY", SHOWN);
+    assert!(page.contains("Show All Events"), "{page}");
+    http.post("/api/events", &event("agent.joined", json!({"name": "Echo-1"}))).expect(201);
+    browser.wait_text("Agent Echo-1 joined", SHOWN);
+    http.post("/api/events", &event("agent.joined", json!({"name": "Echo-2"}))).expect(201);
+    let page = browser.wait_text("Agent Echo-2 joined", SHOWN);
+    let (newer, older) = (page.find("Agent Echo-2 joined").unwrap(), page.find("Agent Echo-1 joined").unwrap());
+    assert!(newer < older, "newest first: {page}");
+    assert_eq!(browser.complaints(), [] as [String; 0], "no failed script, no violation of the policy");
+}
+
+#[test]
+fn the_widget_survives_a_restart_and_shows_nothing_twice() {
+    let Some((mut server, browser, http)) = signed_in("the_widget_survives_a_restart_and_shows_nothing_twice") else {
+        return;
+    };
+    let post = |name: &str| {
+        http.post("/api/events", &event("agent.joined", json!({ "name": name }))).expect(201);
+    };
+    post("Before");
+    browser.wait_text("Agent Before joined", SHOWN);
+    server.kill();
+    server.start_again();
+    // Nobody is there to see it live: it comes by the cursor.
+    post("Between");
+    browser.wait_text("Agent Between joined", Duration::from_secs(30));
+    post("After");
+    browser.wait_text("Agent After joined", SHOWN);
+    for name in ["Before", "Between", "After"] {
+        let widget = "return [...document.querySelectorAll('activity-feed')].length;";
+        assert!(browser.run(widget).as_u64().is_some_and(|count| count >= 1), "the page is built of the widget");
+        assert_eq!(times(&browser, &format!("Agent {name} joined")), 1, "{name}");
+    }
+}
+
+#[test]
+fn what_is_sent_in_stays_text() {
+    let Some((server, browser, http)) = signed_in("what_is_sent_in_stays_text") else {
+        return;
+    };
+    let payloads = [
+        "<img src=x onerror=\"window.hacked=1\">",
+        "<script>window.hacked=2</script>",
+        "\"><svg onload=window.hacked=3>",
+        "javascript:window.hacked=4",
+        "</activity-feed><iframe srcdoc='<script>parent.hacked=5</script>'>",
+        "{{constructor.constructor('window.hacked=6')()}}",
+    ];
+    for (n, payload) in payloads.iter().enumerate() {
+        for kind in ["task.created", "agent.joined", "system.error", "tool.called", "never.heard_of", "bid.submitted"] {
+            let data = json!({
+                "description": payload, "name": payload, "message": payload, "tool_name": payload, "agent": payload,
+                "amount": payload, "href": payload, (*payload): payload, "status": payload,
+            });
+            let mut body = event(kind, data);
+            for field in ["source", "task_id", "agent_id"] {
+                body[field] = json!(payload);
+            }
+            http.post("/api/events", &body).expect(201);
+        }
+        http.post("/api/events", &event("agent.joined", json!({"name": format!("Harmless-{n}")}))).expect(201);
+    }
+    let last = format!("Agent Harmless-{} joined", payloads.len() - 1);
+    for page in ["/swarm/live", "/swarm/events"] {
+        browser.go(&format!("{}{page}", server.url()));
+        let shown = browser.wait_text(&last, SHOWN);
+        assert!(shown.contains("<img src=x"), "shown as it is, on {page}: {shown}");
+        assert_eq!(browser.run("return window.hacked ?? null;"), json!(null), "on {page}");
+        let injected = "
+            const roots = [document];
+            for (const root of roots) for (const node of root.querySelectorAll('*')) if (node.shadowRoot) roots.push(node.shadowRoot);
+            return roots.flatMap((root) => [...root.querySelectorAll('img[onerror], svg[onload], iframe, a[href^=javascript]')]).length;";
+        assert_eq!(browser.run(injected), 0, "no element came of it, on {page}");
+        let complaints = browser.complaints();
+        assert_eq!(complaints, [] as [String; 0], "on {page}");
+    }
+}
+
+#[test]
+fn the_widget_is_two_lines_in_any_page_of_the_server() {
+    let Some((_server, browser, http)) = signed_in("the_widget_is_two_lines_in_any_page_of_the_server") else {
+        return;
+    };
+    browser.wait_text("LIVE ACTIVITY", SHOWN);
+    let embed = "
+        const widget = document.createElement('activity-feed');
+        widget.setAttribute('src', '/ws');
+        widget.setAttribute('types', 'task.*');
+        widget.setAttribute('limit', '3');
+        document.body.replaceChildren(widget);
+        return document.querySelectorAll('activity-feed').length;";
+    assert_eq!(browser.run(embed), 1);
+    for n in 0..6 {
+        let events = json!([
+            event("task.created", json!({"description": format!("Number-{n}")})),
+            event("agent.joined", json!({"name": "Filtered"}))
+        ]);
+        http.post("/api/events", &events).expect(201);
+    }
+    let page = browser.wait_text("New task: Number-5", SHOWN);
+    assert!(!page.contains("Filtered"), "{page}");
+    wait_for("a list of three", SHOWN, || (times(&browser, "New task: Number-") == 3).then_some(()));
+    assert_eq!(browser.complaints(), [] as [String; 0]);
+}
