@@ -2,6 +2,7 @@
 //! Options are also read from the environment (`ACTIVITY_FEED_…`), here and nowhere else. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage. Results go to stdout, everything else to stderr.
 
+mod bench;
 mod client;
 pub mod component;
 mod demo;
@@ -47,6 +48,8 @@ enum Command {
     /// Look into components.
     #[command(subcommand)]
     Component(component::Command),
+    /// Measure this machine: appends, the policy, fan-out, idle clients, replay.
+    Bench(bench::Args),
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
@@ -90,6 +93,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tail(args) => tail::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Component(command) => component::run(command),
+        Command::Bench(args) => bench::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
             Ok(())

@@ -4,6 +4,7 @@
 use crate::cursor::{self, write_number};
 use crate::json::write_string;
 use crate::skipped::most_frequent;
+use crate::text::first_byte;
 use crate::time;
 use crate::words::{Display, ErrorCode, Event, LaneKey, Seq, Settings, Skipped};
 
@@ -171,7 +172,7 @@ fn write_cursor(epoch: &str, seq: Seq, out: &mut String) {
 fn write_data(data: &str, out: &mut String) {
     if !(data.starts_with('{') && data.ends_with('}')) {
         out.push_str("{}");
-    } else if data.contains(['\n', '\r']) {
+    } else if first_byte(data.as_bytes(), |byte| matches!(byte, b'\n' | b'\r')).is_some() {
         out.extend(data.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }));
     } else {
         out.push_str(data);

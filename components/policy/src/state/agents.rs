@@ -45,11 +45,6 @@ impl Agents {
             (None, Some(Said { name: Some(name), .. })) => name.as_str(),
             _ => return,
         };
-        let last = Act {
-            event_type: event.event_type.clone(),
-            text: body.words().text.clone(),
-            timestamp: event.timestamp.clone(),
-        };
         let status = match event.event_type.as_str() {
             "agent.joined" => Some("online"),
             "agent.left" => Some("offline"),
@@ -69,9 +64,17 @@ impl Agents {
                 None if agent.status == "offline" => "online".clone_into(&mut agent.status),
                 None => {}
             }
-            agent.last = last;
+            // Into the room that is there: this is done for every event.
+            event.event_type.clone_into(&mut agent.last.event_type);
+            body.words().text.clone_into(&mut agent.last.text);
+            event.timestamp.clone_into(&mut agent.last.timestamp);
             return;
         }
+        let last = Act {
+            event_type: event.event_type.clone(),
+            text: body.words().text.clone(),
+            timestamp: event.timestamp.clone(),
+        };
         let agent =
             Agent { name: name.unwrap_or_else(|| word(id)), status: status.unwrap_or("online").to_owned(), last };
         let id = id.to_owned();

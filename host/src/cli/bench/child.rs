@@ -15,7 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::floor;
-use crate::app::App;
+use crate::app;
 use crate::config::{ServeOptions, StoreUrl};
 use crate::web::auth::KeySource;
 
@@ -147,15 +147,9 @@ pub fn run() -> anyhow::Result<()> {
     crate::server::raise_descriptor_limit();
     let mut lines = std::io::stdin().lock().lines();
     let role: Role = serde_json::from_str(&lines.next().context("no role")??)?;
-    let runtime = tokio::runtime::Runtime::new()?;
     let mut floor = None;
     let address = match role {
-        Role::Server { store, connections } => {
-            let app = runtime.block_on(App::start(options(store, connections)))?;
-            let address = app.address();
-            runtime.spawn(app.run(std::future::pending(), async || None));
-            address
-        }
+        Role::Server { store, connections } => serve(options(store, connections))?,
         Role::Floor { connections } => floor.insert(floor::Floor::bind(connections)?).address()?,
     };
     answer(&Ready { address })?;
@@ -170,6 +164,24 @@ pub fn run() -> anyhow::Result<()> {
     }
     // The parent has what it wanted; nothing here is worth a drain.
     std::process::exit(0)
+}
+
+/// Run the server on threads of its own, as `serve` does. Returns where it listens.
+fn serve(options: ServeOptions) -> anyhow::Result<SocketAddr> {
+    let (listens, address) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        app::run(&options, |ready| {
+            let _ = listens.send(ready.address);
+        })
+    });
+    match address.recv() {
+        Ok(address) => Ok(address),
+        // It has ended instead, and says why.
+        Err(_) => {
+            server.join().map_err(|_| anyhow::anyhow!("the server panicked"))??;
+            anyhow::bail!("the server ended before it listened")
+        }
+    }
 }
 
 fn options(store: PathBuf, connections: usize) -> ServeOptions {
