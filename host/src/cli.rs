@@ -2,6 +2,7 @@
 //! Options are also read from the environment (`ACTIVITY_FEED_…`), here and nowhere else. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage. Results go to stdout, everything else to stderr.
 
+mod bench;
 mod client;
 pub mod component;
 mod demo;
@@ -52,6 +53,8 @@ enum Command {
     /// Look into components.
     #[command(subcommand)]
     Component(component::Command),
+    /// Measure this machine: appends, the policy, fan-out, idle clients, replay.
+    Bench(bench::Args),
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
@@ -97,6 +100,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Prune(args) => upkeep::prune(&args),
         Command::Backup(args) => upkeep::backup(&args),
         Command::Component(command) => component::run(command),
+        Command::Bench(args) => bench::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
             Ok(())
