@@ -4,10 +4,15 @@
 
 mod client;
 pub mod component;
+mod delivery;
 mod demo;
+mod export;
+mod fields;
+mod import;
 mod input;
 mod log;
 mod logging;
+mod man;
 mod serve;
 mod tail;
 mod token;
@@ -42,6 +47,10 @@ enum Command {
     Log(log::Args),
     /// Follow a feed in the terminal.
     Tail(tail::Args),
+    /// Print the log as NDJSON, one event a line, oldest first.
+    Export(export::Args),
+    /// Append what `export` printed, or what another program writes into an SQLite table.
+    Import(import::Args),
     /// Mint a signed token and print it.
     Token(token::Args),
     /// Look into components.
@@ -52,6 +61,8 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page.
+    Man(man::Args),
 }
 
 /// What was asked for cannot be, however often it is tried.
@@ -88,8 +99,11 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Tail(args) => tail::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Component(command) => component::run(command),
+        Command::Man(args) => man::run(&args, Cli::command()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
             Ok(())

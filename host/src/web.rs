@@ -10,6 +10,7 @@ mod operation;
 pub mod origin;
 mod pages;
 mod publish;
+mod reference;
 pub mod session;
 mod socket;
 mod stream;
@@ -108,6 +109,7 @@ pub fn router(site: Site, doors: Doors, base_path: &str) -> Router {
         .route("/metrics", get(operation::metrics));
     let routes = api
         .merge(pages::routes())
+        .merge(reference::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&site), upgrade_live))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), renew_cookie))
         .method_not_allowed_fallback(|| async {
