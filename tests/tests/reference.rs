@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// What a value has against a schema: the few words of JSON Schema that the documents use, and an error for any other.
 fn against(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
-        let target = document.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} leads nowhere"));
+        let target = target(document, reference);
         return against(document, target, value, at, faults);
     }
     let mut fault = |what: String| faults.push(format!("{at}: {what}, but it is {value}"));
@@ -75,6 +75,12 @@ fn against(document: &Value, schema: &Value, value: &Value, at: &str, faults: &m
     }
 }
 
+/// What a reference within a document leads to.
+fn target<'a>(document: &'a Value, reference: &str) -> &'a Value {
+    let pointer = reference.strip_prefix('#').expect("a reference within the document");
+    document.pointer(pointer).unwrap_or_else(|| panic!("{reference} leads nowhere"))
+}
+
 fn is_a(name: &Value, value: &Value) -> bool {
     match name.as_str().unwrap() {
         "object" => value.is_object(),
@@ -108,7 +114,7 @@ fn document(server: &Server, path: &str) -> Value {
 }
 
 fn follow<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    value["$ref"].as_str().map_or(value, |reference| document.pointer(&reference[1..]).unwrap())
+    value["$ref"].as_str().map_or(value, |reference| target(document, reference))
 }
 
 #[test]
