@@ -2,6 +2,7 @@
 //! Options are also read from the environment (`ACTIVITY_FEED_…`), here and nowhere else. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage. Results go to stdout, everything else to stderr.
 
+mod bench;
 mod client;
 pub mod component;
 mod delivery;
@@ -16,6 +17,7 @@ mod man;
 mod serve;
 mod tail;
 mod token;
+mod upkeep;
 
 use std::io;
 use std::process::ExitCode;
@@ -53,9 +55,15 @@ enum Command {
     Import(import::Args),
     /// Mint a signed token and print it.
     Token(token::Args),
+    /// Remove old events from a log now, whether a server runs on it or not.
+    Prune(upkeep::PruneArgs),
+    /// Write a consistent copy of a log, whether a server runs on it or not.
+    Backup(upkeep::BackupArgs),
     /// Look into components.
     #[command(subcommand)]
     Component(component::Command),
+    /// Measure this machine: appends, the policy, fan-out, idle clients, replay.
+    Bench(bench::Args),
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
@@ -102,8 +110,11 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Export(args) => export::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Prune(args) => upkeep::prune(&args),
+        Command::Backup(args) => upkeep::backup(&args),
         Command::Component(command) => component::run(command),
         Command::Man(args) => man::run(&args, Cli::command()),
+        Command::Bench(args) => bench::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
             Ok(())

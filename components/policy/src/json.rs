@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::text::first_byte;
+
 /// A JSON value that borrows from the text it was read from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
@@ -42,6 +44,9 @@ pub enum JsonErrorKind {
     TooDeep,
     /// A `\uD800`–`\uDFFF` escape without its other half: no Unicode text can hold it.
     LoneSurrogate,
+    /// A number beyond every float. RFC 8259 leaves the range open, but many readers refuse such a text whole: one event
+    /// with `1e999` in it would take a page of history, or a subscriber, from them.
+    HugeNumber,
 }
 
 impl fmt::Display for JsonErrorKind {
@@ -50,6 +55,7 @@ impl fmt::Display for JsonErrorKind {
             Self::Syntax(expected) => f.write_str(expected),
             Self::TooDeep => f.write_str("nested too deep"),
             Self::LoneSurrogate => f.write_str("half of a surrogate pair"),
+            Self::HugeNumber => f.write_str("a number out of range"),
         }
     }
 }
@@ -177,6 +183,13 @@ impl<'a> Json<'a> {
 /// so that no control character and nothing that JavaScript or a line reader takes for a line end is ever written raw.
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    // What is escaped, or begins the UTF-8 of something that is: 0xC2 of U+0080 and on, 0xE2 of U+2028.
+    let may_be_escaped = |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2 | 0xe2);
+    if first_byte(text.as_bytes(), may_be_escaped).is_none() {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     // Everything up to `start` is written; plain stretches are copied whole.
     let mut start = 0;
     for (at, ch) in text.char_indices() {
@@ -331,14 +344,20 @@ impl<'a> Reader<'a> {
         if self.take(b'.') {
             self.digits()?;
         }
-        if self.take(b'e') || self.take(b'E') {
+        let exponent = self.take(b'e') || self.take(b'E');
+        if exponent {
             if !self.take(b'+') {
                 self.take(b'-');
             }
             self.digits()?;
         }
         // `01` fails here at the container or at the end of the text: after `0` no digit may follow.
-        Ok(Json::Number(self.slice(start, self.at)))
+        let number = self.slice(start, self.at);
+        // The largest float has 309 digits.
+        if (exponent || number.len() > 308) && !number.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err(JsonError { at: start, kind: JsonErrorKind::HugeNumber });
+        }
+        Ok(Json::Number(number))
     }
 
     /// Only ever called on the borders of ASCII bytes, hence always on character borders.
@@ -370,7 +389,7 @@ impl<'a> Reader<'a> {
     /// Moves to the next quote or backslash and gives its place.
     fn plain(&mut self) -> Result<usize, JsonError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        match rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+        match first_byte(rest, |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
             Some(length) => {
                 self.at += length;
                 match self.peek() {

@@ -112,6 +112,9 @@ async fn tell(
     item: Item,
     label: Option<String>,
 ) -> Result<(), HubError> {
+    if let Item::Error(error) = &item {
+        core.count_refused(error.code);
+    }
     let key = Arc::new(LaneKey { label, ..LaneKey::plain(Format::Json) });
     for frame in core.render(&key, vec![item]).await? {
         core.shard(connection.shard, ShardCommand::Send { connection, bytes: frame.bytes.clone() });
