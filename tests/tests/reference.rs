@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use activity_feed_tests::browser::Browser;
+use activity_feed_tests::needs::has;
+use activity_feed_tests::tokens::scoped;
 use activity_feed_tests::{SOON, Server, event, wait_for};
 use serde_json::{Value, json};
 
@@ -175,7 +178,7 @@ fn openapi_names_every_status_that_is_met() {
     let bad = [
         (400, http.post_bytes("/api/events", "application/json", b"{")),
         (401, server.stranger().post("/api/events", &json!({}))),
-        (403, server.http_as(&activity_feed_tests::tokens::scoped("subscribe")).post("/api/events", &json!({}))),
+        (403, server.http_as(&scoped("subscribe")).post("/api/events", &json!({}))),
         (409, http.post("/api/events", &json!({"id": "taken", "event_type": "a.c", "source": "s"}))),
         (413, http.post("/api/events", &event("a.b", json!({"text": "x".repeat(70_000)})))),
         (415, http.post_bytes("/api/events", "text/plain", b"{}")),
@@ -255,6 +258,54 @@ fn asyncapi_is_what_is_said_on_a_socket() {
         met.insert(kind);
         kinds.iter().all(|kind| met.contains(*kind)).then_some(())
     });
+}
+
+/// The code blocks of the protocol's description in one language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    include_str!("../../docs/protocol.md").split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn the_frames_in_the_description_are_of_the_protocol() {
+    let server = Server::start(&[]);
+    let asyncapi = document(&server, "/asyncapi.json");
+    let mut met = BTreeSet::new();
+    for block in blocks("json") {
+        for value in serde_json::Deserializer::from_str(block).into_iter::<Value>().map_while(Result::ok) {
+            let Some(kind) = value["type"].as_str().or(value["action"].as_str()) else { continue };
+            fits(&asyncapi, &asyncapi["components"]["messages"][kind]["payload"], &value);
+            met.insert(kind.to_owned());
+        }
+    }
+    assert_eq!(Vec::from_iter(met), ["event", "ping", "refresh", "skipped", "subscribe", "unsubscribe"]);
+}
+
+#[test]
+fn the_examples_in_the_description_run() {
+    if !has("curl", "the_examples_in_the_description_run") {
+        return;
+    }
+    let server = Server::start(&[]);
+    let run = |script: &str| {
+        let output = Command::new("timeout")
+            .args(["--kill-after=1", "5", "bash", "-euo", "pipefail", "-c", script])
+            .env("FEED", server.url())
+            .env("TOKEN", scoped("publish subscribe"))
+            .output()
+            .unwrap();
+        // Those that follow the feed are ended by the time-out.
+        assert!(matches!(output.status.code(), Some(0 | 124)), "{script}\n{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let examples = blocks("sh");
+    // The long-poll's needs `jq`, which few machines have.
+    let scripts = examples.iter().filter(|script| script.contains("curl ") && !script.contains("jq "));
+    let answers: Vec<String> = scripts.map(|script| run(script)).collect();
+    assert!(answers[0].contains("\"duplicate\":false"), "published: {}", answers[0]);
+    assert_eq!(answers[1].matches("\"head\"").count(), 2, "two pages: {}", answers[1]);
+    assert!(answers[2].contains("event: caught_up") && answers[2].contains("build-77"), "a stream: {}", answers[2]);
+    assert_eq!(answers.len(), 3);
 }
 
 #[test]
