@@ -9,13 +9,13 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::client::{Backoff, Client, ClientArgs, ClientError, plain};
+use super::client::{Backoff, Client, ClientArgs, plain};
 use super::delivery::Patience;
 use super::fields;
 use super::input::{IdKey, InputError, Lines};
@@ -29,8 +29,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(100);
 /// The longest pause while a followed table cannot be read.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A token that did not even hold this long is a wrong one, and another look at it is of no use.
-const TOKEN_HELD: Duration = Duration::from_secs(60);
 /// What a server gives to an event, and what no publisher may say.
 const GIVEN: &[&str] = &["seq", "prev", "cursor", "display"];
 
@@ -126,7 +124,6 @@ fn import_table(args: &Args, client: Client, path: &Path, name: &str) -> anyhow:
         return finish(&sender, outcome);
     }
     let mut backoff = Backoff::new(LONGEST_PAUSE);
-    let mut renewed = Instant::now();
     loop {
         match follow(&mut table, &mut sender, &mut backoff) {
             Ok(()) => {}
@@ -135,18 +132,9 @@ fn import_table(args: &Args, client: Client, path: &Path, name: &str) -> anyhow:
                 sender.note(&format!("{error:#}; trying again"));
                 thread::sleep(backoff.pause(None));
             }
-            // The token has run out: there may be another one in its file, or to be made.
-            Err(error) if is_unauthenticated(&error) && renewed.elapsed() > TOKEN_HELD => {
-                renewed = Instant::now();
-                sender.renew(Client::new(&args.client, Scope::Publish, READ_TIMEOUT)?);
-            }
             Err(error) => return finish(&sender, Err(error)),
         }
     }
-}
-
-fn is_unauthenticated(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(ClientError::Refused { status: 401, .. }))
 }
 
 /// Reads all there is, then waits till there is more.

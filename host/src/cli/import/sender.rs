@@ -47,11 +47,6 @@ impl Sender {
         Self { client, patience, bar, tally: Tally::default(), size: MAX_EVENTS }
     }
 
-    /// Goes on with another token.
-    pub(super) fn renew(&mut self, client: Client) {
-        self.client = client;
-    }
-
     pub(super) fn tally(&self) -> Tally {
         self.tally
     }
