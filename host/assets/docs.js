@@ -13,6 +13,9 @@ const load = async (name) => {
   return answer.json();
 };
 
+/** A text whose parts between backticks are code. */
+const prose = (text) => text.split('`').map((part, at) => (at % 2 ? h('code', {}, part) : part));
+
 /** Follow `$ref` within a document. */
 const follow = (document, value) => {
   let found = value;
@@ -39,7 +42,7 @@ const limits = (schema) => ['minLength', 'maxLength', 'minimum', 'maximum', 'max
   .filter((key) => schema[key] !== undefined && typeof schema[key] !== 'object')
   .map((key) => `${key} ${schema[key]}`).join(', ');
 
-const table = (rows) => h('table', { class: 'fields' }, h('tbody', {}, rows.map((cells) => h('tr', {}, cells.map((cell) => h('td', {}, cell))))));
+const table = (rows) => h('table', { class: 'fields' }, h('tbody', {}, rows.map((cells) => h('tr', {}, cells.map((cell) => h('td', {}, typeof cell === 'string' ? prose(cell) : cell))))));
 
 const fields = (document, value) => {
   const schema = follow(document, value);
@@ -61,7 +64,7 @@ const operation = (document, path, verb, one) => {
   const scopes = (one.security ?? []).flatMap((way) => Object.values(way).flat());
   return entry(one.operationId,
     h('h3', {}, h('span', { class: 'verb' }, verb), h('code', {}, path), one.summary),
-    one.description && h('p', {}, one.description),
+    one.description && h('p', {}, prose(one.description)),
     scopes.length > 0 && h('p', { class: 'quiet' }, `Scope: ${[...new Set(scopes)].join(', ')}`),
     parameters.length > 0 && [h('h4', {}, 'Parameters'), table(parameters.map((parameter) => [h('code', {}, parameter.name), kind(document, parameter.schema), `${parameter.description ?? ''} ${limits(parameter.schema)}`.trim()]))],
     contents.length > 0 && [h('h4', {}, 'Body'), table(contents.map(([type, body]) => [h('code', {}, type), kind(document, body.schema), body.schema.description ?? '']))],
@@ -81,18 +84,18 @@ const http = (document) => {
   }
   made.push(h('h2', { id: 'objects' }, 'Objects'));
   for (const [name, schema] of Object.entries(document.components.schemas)) {
-    made.push(entry(`schema-${name}`, h('h3', {}, name), schema.description && h('p', {}, schema.description), fields(document, schema)));
+    made.push(entry(`schema-${name}`, h('h3', {}, name), schema.description && h('p', {}, prose(schema.description)), fields(document, schema)));
   }
   return made;
 };
 
 const socket = (document) => {
-  const made = [h('h2', { id: 'websocket' }, 'WebSocket'), h('p', {}, document.info.description)];
+  const made = [h('h2', { id: 'websocket' }, 'WebSocket'), h('p', {}, prose(document.info.description))];
   for (const one of Object.values(document.operations)) {
     made.push(h('h2', {}, one.summary));
     for (const reference of one.messages) {
       const { name, summary, payload, examples } = follow(document, follow(document, reference));
-      made.push(entry(`message-${name}`, h('h3', {}, h('code', {}, name), summary), fields(document, payload),
+      made.push(entry(`message-${name}`, h('h3', {}, h('code', {}, name), h('span', {}, prose(summary))), fields(document, payload),
         payload.properties?.payload && !payload.properties.payload.$ref && [h('h4', {}, 'payload'), fields(document, payload.properties.payload)],
         (examples ?? []).map((example) => sample(example.payload))));
     }
@@ -101,7 +104,9 @@ const socket = (document) => {
 };
 
 const contents = (elements) => elements.filter((element) => element.id).map((element) => {
-  const link = h('a', { href: `#${element.id}` }, element.querySelector?.('h3 code')?.textContent ?? element.querySelector?.('h3')?.textContent ?? element.textContent);
+  const [verb, name] = ['h3 .verb', 'h3 code'].map((part) => element.querySelector(part)?.textContent);
+  const text = name ?? element.querySelector('h3')?.textContent ?? element.textContent;
+  const link = h('a', { href: `#${element.id}` }, verb && h('span', { class: 'small-verb' }, verb), text);
   return element.tagName === 'H2' ? h('b', {}, link) : link;
 });
 

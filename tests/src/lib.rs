@@ -16,6 +16,7 @@ pub mod browser;
 pub mod events;
 pub mod http;
 pub mod ledger;
+pub mod needs;
 pub mod rawws;
 pub mod server;
 pub mod sse;

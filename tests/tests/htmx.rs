@@ -2,7 +2,6 @@
 //! npm. Left out where Chromium, node or npm is missing, unless `ACTIVITY_FEED_REQUIRE_BROWSER=1`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::env;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use activity_feed_tests::browser::Browser;
+use activity_feed_tests::needs::has;
 use activity_feed_tests::{Client, SOON, Server, binary, event, wait_for};
 use serde_json::json;
 
@@ -18,17 +18,6 @@ const SHOWN: Duration = Duration::from_secs(15);
 
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
-}
-
-/// Whether this program can be run; it is an error that it cannot where nothing may be left out.
-fn has(program: &str, test: &str) -> bool {
-    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !there {
-        println!("left out, because {program} is missing: {test}");
-        let required = env::var_os("ACTIVITY_FEED_REQUIRE_BROWSER").is_some_and(|value| value == "1");
-        assert!(!required, "{test} was left out, and ACTIVITY_FEED_REQUIRE_BROWSER=1 forbids that");
-    }
-    there
 }
 
 /// The example's own server; ends with the test.

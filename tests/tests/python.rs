@@ -2,19 +2,16 @@
 //! where there is none, unless `ACTIVITY_FEED_REQUIRE_BROWSER=1`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
+use activity_feed_tests::needs::has;
 use activity_feed_tests::tokens::scoped;
 use activity_feed_tests::{SOON, Server, binary, wait_for};
 
 /// Runs a Python program beside the example, against this server; None where there is no Python.
 fn python(test: &str, url: &str, program: &str) -> Option<Command> {
-    if Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-        println!("left out, because python3 is missing: {test}");
-        let required = env::var_os("ACTIVITY_FEED_REQUIRE_BROWSER").is_some_and(|value| value == "1");
-        assert!(!required, "{test} was left out, and ACTIVITY_FEED_REQUIRE_BROWSER=1 forbids that");
+    if !has("python3", test) {
         return None;
     }
     let mut command = Command::new("python3");

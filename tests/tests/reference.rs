@@ -3,16 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use activity_feed_tests::browser::Browser;
+use activity_feed_tests::needs::has;
+use activity_feed_tests::tokens::scoped;
 use activity_feed_tests::{SOON, Server, event, wait_for};
 use serde_json::{Value, json};
 
 /// What a value has against a schema: the few words of JSON Schema that the documents use, and an error for any other.
 fn against(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
-        let target = document.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} leads nowhere"));
+        let target = target(document, reference);
         return against(document, target, value, at, faults);
     }
     let mut fault = |what: String| faults.push(format!("{at}: {what}, but it is {value}"));
@@ -75,6 +78,12 @@ fn against(document: &Value, schema: &Value, value: &Value, at: &str, faults: &m
     }
 }
 
+/// What a reference within a document leads to.
+fn target<'a>(document: &'a Value, reference: &str) -> &'a Value {
+    let pointer = reference.strip_prefix('#').expect("a reference within the document");
+    document.pointer(pointer).unwrap_or_else(|| panic!("{reference} leads nowhere"))
+}
+
 fn is_a(name: &Value, value: &Value) -> bool {
     match name.as_str().unwrap() {
         "object" => value.is_object(),
@@ -108,7 +117,7 @@ fn document(server: &Server, path: &str) -> Value {
 }
 
 fn follow<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    value["$ref"].as_str().map_or(value, |reference| document.pointer(&reference[1..]).unwrap())
+    value["$ref"].as_str().map_or(value, |reference| target(document, reference))
 }
 
 #[test]
@@ -169,7 +178,7 @@ fn openapi_names_every_status_that_is_met() {
     let bad = [
         (400, http.post_bytes("/api/events", "application/json", b"{")),
         (401, server.stranger().post("/api/events", &json!({}))),
-        (403, server.http_as(&activity_feed_tests::tokens::scoped("subscribe")).post("/api/events", &json!({}))),
+        (403, server.http_as(&scoped("subscribe")).post("/api/events", &json!({}))),
         (409, http.post("/api/events", &json!({"id": "taken", "event_type": "a.c", "source": "s"}))),
         (413, http.post("/api/events", &event("a.b", json!({"text": "x".repeat(70_000)})))),
         (415, http.post_bytes("/api/events", "text/plain", b"{}")),
@@ -249,6 +258,54 @@ fn asyncapi_is_what_is_said_on_a_socket() {
         met.insert(kind);
         kinds.iter().all(|kind| met.contains(*kind)).then_some(())
     });
+}
+
+/// The code blocks of the protocol's description in one language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    include_str!("../../docs/protocol.md").split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn the_frames_in_the_description_are_of_the_protocol() {
+    let server = Server::start(&[]);
+    let asyncapi = document(&server, "/asyncapi.json");
+    let mut met = BTreeSet::new();
+    for block in blocks("json") {
+        for value in serde_json::Deserializer::from_str(block).into_iter::<Value>().map_while(Result::ok) {
+            let Some(kind) = value["type"].as_str().or(value["action"].as_str()) else { continue };
+            fits(&asyncapi, &asyncapi["components"]["messages"][kind]["payload"], &value);
+            met.insert(kind.to_owned());
+        }
+    }
+    assert_eq!(Vec::from_iter(met), ["event", "ping", "refresh", "skipped", "subscribe", "unsubscribe"]);
+}
+
+#[test]
+fn the_examples_in_the_description_run() {
+    if !has("curl", "the_examples_in_the_description_run") {
+        return;
+    }
+    let server = Server::start(&[]);
+    let run = |script: &str| {
+        let output = Command::new("timeout")
+            .args(["--kill-after=1", "5", "bash", "-euo", "pipefail", "-c", script])
+            .env("FEED", server.url())
+            .env("TOKEN", scoped("publish subscribe"))
+            .output()
+            .unwrap();
+        // Those that follow the feed are ended by the time-out.
+        assert!(matches!(output.status.code(), Some(0 | 124)), "{script}\n{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let examples = blocks("sh");
+    // The long-poll's needs `jq`, which few machines have.
+    let scripts = examples.iter().filter(|script| script.contains("curl ") && !script.contains("jq "));
+    let answers: Vec<String> = scripts.map(|script| run(script)).collect();
+    assert!(answers[0].contains("\"duplicate\":false"), "published: {}", answers[0]);
+    assert_eq!(answers[1].matches("\"head\"").count(), 2, "two pages: {}", answers[1]);
+    assert!(answers[2].contains("event: caught_up") && answers[2].contains("build-77"), "a stream: {}", answers[2]);
+    assert_eq!(answers.len(), 3);
 }
 
 #[test]

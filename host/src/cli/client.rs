@@ -1,5 +1,5 @@
-//! The client's side of the HTTP API, for `log`, `tail`, `export` and `import`: one server, one token, and errors that say what to do next.
-//! A token that is minted here from a server's own secret is sent to loopback addresses only.
+//! The client's side of the HTTP API, for the commands that speak to a server: one server, one token, and errors that
+//! say what to do next. A token that is minted here from a server's own secret is sent to loopback addresses only.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

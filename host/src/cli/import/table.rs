@@ -29,8 +29,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Why a table cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TableError {
-    #[error("cannot read the SQLite file {path}: {source}")]
-    Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error("cannot read the SQLite file {path}: {cause}")]
+    Sqlite { path: PathBuf, cause: rusqlite::Error },
     #[error("there is no table `{name}` in {path}; it has {there}")]
     NoTable { path: PathBuf, name: String, there: String },
     #[error(
@@ -93,19 +93,22 @@ fn is_id_byte(byte: u8) -> bool {
 impl Table {
     /// Opens the file and finds the table.
     pub(super) fn open(path: &Path, name: &str, prefix: Option<&str>) -> Result<Self, TableError> {
-        let failed = |source| TableError::Sqlite { path: path.to_owned(), source };
+        let failed = |cause| TableError::Sqlite { path: path.to_owned(), cause };
         let identity = identity(path);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         let select = select(&connection, path, name)?;
-        let prefix = prefix.map_or_else(|| spell(name), str::to_owned);
-        Ok(Self { path: path.to_owned(), name: name.to_owned(), prefix, connection, identity, select, last: None })
+        // As the table was made, however it is asked for: the ids follow from it.
+        let as_made = "SELECT name FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)";
+        let name: String = connection.query_row(as_made, [name], |row| row.get(0)).map_err(failed)?;
+        let prefix = prefix.map_or_else(|| spell(&name), str::to_owned);
+        Ok(Self { path: path.to_owned(), name, prefix, connection, identity, select, last: None })
     }
 
     /// The next rows.
     pub(super) fn next_batch(&self) -> Result<Batch, TableError> {
-        self.read_batch().map_err(|source| self.failed(source))
+        self.read_batch().map_err(|cause| self.failed(cause))
     }
 
     /// Everything up to here was sent.
@@ -116,7 +119,7 @@ impl Table {
     /// A number that changes whenever another connection has committed.
     pub(super) fn version(&self) -> Result<i64, TableError> {
         let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0));
-        version.map_err(|source| self.failed(source))
+        version.map_err(|cause| self.failed(cause))
     }
 
     /// Whether another file is where this one was.
@@ -140,15 +143,15 @@ impl Table {
         let Some(last) = &self.last else { return Ok(false) };
         let sql = format!("SELECT \"id\" FROM {} WHERE rowid = ?1", quoted(&self.name));
         let there = self.connection.query_row(&sql, [last.rowid], |row| row.get::<_, Sql>(0)).optional();
-        let rewritten = there.map_err(|source| self.failed(source))?.as_ref() != Some(&last.id);
+        let rewritten = there.map_err(|cause| self.failed(cause))?.as_ref() != Some(&last.id);
         if rewritten {
             self.last = None;
         }
         Ok(rewritten)
     }
 
-    fn failed(&self, source: rusqlite::Error) -> TableError {
-        TableError::Sqlite { path: self.path.clone(), source }
+    fn failed(&self, cause: rusqlite::Error) -> TableError {
+        TableError::Sqlite { path: self.path.clone(), cause }
     }
 
     fn read_batch(&self) -> rusqlite::Result<Batch> {
@@ -244,7 +247,7 @@ fn quoted(name: &str) -> String {
 
 /// The statement that reads the rows after one.
 fn select(connection: &Connection, path: &Path, name: &str) -> Result<String, TableError> {
-    let failed = |source| TableError::Sqlite { path: path.to_owned(), source };
+    let failed = |cause| TableError::Sqlite { path: path.to_owned(), cause };
     let list = |sql: &str, parameters: &[&str]| -> rusqlite::Result<Vec<String>> {
         let mut statement = connection.prepare(sql)?;
         let names = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get(0))?;
@@ -368,7 +371,7 @@ mod tests {
         connection.execute(insert, (7, "{}", 1_705_314_600)).unwrap();
         connection.execute(insert, ("a b", "{}", 1_705_314_600_250_i64)).unwrap();
         connection.execute(insert, (None::<i64>, None::<&str>, None::<i64>)).unwrap();
-        let read = events(&Table::open(&path, "events", None).unwrap());
+        let read = events(&Table::open(&path, "Events", None).unwrap());
         let ids: Vec<&str> = read.iter().map(|event| event["id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["3f9c-uuid", "events:7", "events:a:20b", "events:row-4"]);
         let times: Vec<&Value> = read.iter().map(|event| &event["timestamp"]).collect();
