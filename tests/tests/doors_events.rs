@@ -118,6 +118,17 @@ fn the_last_of_equal_keys_counts_and_the_others_are_checked_too() {
 }
 
 #[test]
+fn what_is_packed_is_not_unpacked() {
+    let server = Server::start(&[]);
+    let bomb = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+    for coding in ["gzip", "br", "identity, gzip", "x"] {
+        let headers = [("Content-Type", "application/json"), ("Content-Encoding", coding)];
+        server.http().send("POST", "/api/events", &headers, &bomb).problem(415);
+    }
+    post(&server, "without saying so", &bomb, 400);
+}
+
+#[test]
 fn large_bodies_of_every_kind_are_413() {
     let server = Server::start(&[]);
     let long = "x ".repeat(524_288);
