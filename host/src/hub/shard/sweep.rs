@@ -18,6 +18,9 @@ const SUBSCRIBE_MS: u64 = 10_000;
 /// How long a client may take to read what is unsent.
 const DRAIN_MS: u64 = 10_000;
 
+/// Places of connections that are kept ready.
+const SPARE_PLACES: usize = 256;
+
 /// Milliseconds between two heartbeats.
 pub const fn beat_ms(socket: bool) -> u64 {
     if socket { PING_MS } else { COMMENT_MS }
@@ -53,12 +56,23 @@ impl Shard {
             };
             due.extend(what.map(|what| (place, what)));
         }
+        self.give_back();
         for (place, what) in due {
             match what {
                 Due::Remove => self.remove(place),
                 Due::Close(code, reason) => self.close(place, code, reason),
                 Due::Beat => self.beat(place, now),
             }
+        }
+    }
+
+    /// The room of clients that have gone is the system's again, once most of them have.
+    fn give_back(&mut self) {
+        if self.connections.capacity() > SPARE_PLACES + 4 * self.connections.len() {
+            self.connections.shrink_to_fit();
+        }
+        if self.roster.capacity() > SPARE_PLACES + 4 * self.connections.len() {
+            self.roster = Vec::new();
         }
     }
 
