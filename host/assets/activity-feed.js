@@ -109,16 +109,18 @@
       while (!this.#over) {
         const turn = this.#turn = new AbortController();
         const asking = setInterval(() => this.#askState(turn).catch(() => {}), 3_000);
+        const renewing = setInterval(() => this.#status(), 300_000); // the cookie lasts 15 min from its last use
         let end = await this[this.#mode](turn).catch((error) => error); // a close code, `gap`, or what went wrong
         clearInterval(asking);
+        clearInterval(renewing);
         turn.abort();
         const lived = this.#since && Date.now() - this.#since;
         this.#since = 0;
-        this.#failures = lived > 5_000 ? 1 : this.#failures + 1;
+        this.#failures = lived > 1_000 ? 1 : this.#failures + 1;
         if (this.#over) return;
         if (!STOP[end] && (!lived || end === 4202)) {
-          // Browsers hide why a socket did not open. To ask also renews the session's cookie.
-          const status = await get(this.options, 'api/events', { limit: 1 }).then((answer) => answer.status, () => 0);
+          // Browsers hide why a socket did not open.
+          const status = await this.#status();
           if (status === 401 || status === 403) end = status + 3600;
           else if (!status) this.#mode = 'websocket';
           else if (!lived && this.#failures > 1) {
@@ -139,6 +141,11 @@
         });
         this.#waiting = false;
       }
+    }
+
+    /** What a plain request is answered; 0: nothing. */
+    #status() {
+      return get(this.options, 'api/events', { limit: 1 }).then((answer) => answer.status, () => 0);
     }
 
     #say(state) {
@@ -423,7 +430,7 @@
     .chip[aria-pressed=true] { border-color: var(--kind); color: var(--af-fg); }
     .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow-y: auto;
       border-block: 1px solid var(--af-line); scrollbar-width: thin; }
-    .top { height: 1px; margin-bottom: -1px; }
+    .top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
     .list, .list ol { list-style: none; margin: 0; padding: 0; }
     .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
     .line:hover, .open > .line, .details, .tool:hover { background: var(--af-hover); }
@@ -543,8 +550,8 @@
       const root = this.attachShadow({ mode: 'open' });
       root.adoptedStyleSheets = [sheet];
       root.append($.panel);
-      new IntersectionObserver(([{ isIntersecting }]) => {
-        this.#away = !isIntersecting;
+      new IntersectionObserver((changes) => {
+        this.#away = !changes.at(-1).isIntersecting;
         check();
       }).observe($.top);
     }
@@ -683,18 +690,17 @@
     }
 
     #schedule() {
-      this.#frameDue ||= requestAnimationFrame(() => {
+      this.#frameDue ||= setTimeout(() => requestAnimationFrame(() => {
         this.#frameDue = 0;
         const { list, pill } = this.$;
         const held = list.firstChild && (this.#paused || this.#away || this.#hover > Date.now() || list.querySelector(':focus-visible, .open'));
         if (!held) this.#flush();
         pill.hidden = !this.#fresh;
         pill.textContent = `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`;
-      });
+      }), 100);
     }
 
     #release() {
-      this.$.scroll.scrollTop = 0;
       this.$.panel.scrollIntoView({ block: 'nearest' });
       this.#flush();
       this.$.pill.hidden = true;
@@ -716,6 +722,7 @@
       }
       if (day && day !== dayOf(Date.now())) rows.prepend(h('li', { class: 'day' }, day));
       list.prepend(rows);
+      requestAnimationFrame(() => (this.$.scroll.scrollTop = 1)); // from 1 on, the browser anchors what it shows: no layout shift
       while (list.childElementCount > this.#options.limit) list.lastChild.remove();
       list.querySelector('.line').tabIndex = 0;
       for (const [kind, { count, chip }] of this.#counts) chip.textContent = `${kind} ${count.toLocaleString()}`;

@@ -22,22 +22,19 @@ const chartKind = (type) => (isError(type) ? 'error' : KINDS.includes(kindOf(typ
 
 // ------------------------------------------------------------------------------------------------------ the last hour
 
-function kindsOf(byType) {
-  const kinds = {};
-  for (const [type, n] of Object.entries(byType ?? {})) kinds[chartKind(type)] = (kinds[chartKind(type)] ?? 0) + n;
-  return kinds;
-}
-
 async function readSummary() {
   const hour = new Date(Date.now() - 3_600_000).toISOString();
   const failures = new URLSearchParams([['type', 'system.error'], ['type', 'error.*'], ['type', 'task.failed'], ['type', 'tool.failed'], ['since', hour], ['order', 'desc'], ['limit', '6']]);
   const [summary, latest] = await Promise.all([ask('api/events/summary', { minutes: 60 }), ask('api/events', failures).catch(() => ({ events: [] }))]);
   summaryAt = Date.now();
   const now = Math.floor(summaryAt / 60_000);
-  minutes = summary.per_minute.map((minute, i) => {
-    const at = new Date((now - summary.per_minute.length + 1 + i) * 60_000);
-    return typeof minute === 'number' ? { at, total: minute, kinds: { other: minute } } : { at, total: minute.total, kinds: kindsOf(minute.by_type) };
-  });
+  minutes = summary.per_minute.map((total, i) => ({ at: new Date((now - summary.per_minute.length + 1 + i) * 60_000), total, kinds: {} }));
+  for (const [type, byMinute] of Object.entries(summary.per_minute_by_type ?? {})) {
+    for (const [i, n] of Object.entries(byMinute)) {
+      const { kinds } = minutes[i] ?? { kinds: {} };
+      kinds[chartKind(type)] = (kinds[chartKind(type)] ?? 0) + n;
+    }
+  }
   const total = Object.entries(summary.by_type).reduce((sum, [type, n]) => sum + (isError(type) ? n : 0), 0);
   errors = { total, latest: latest.events };
   showHour();
@@ -92,7 +89,7 @@ function roundUp(value) {
   return [1, 2, 4, 5, 10].map((n) => n * power).find((n) => n >= value);
 }
 
-const LEFT = 34, BOTTOM = 20; // px
+const LEFT = 46, BOTTOM = 20; // px
 
 function drawChart() {
   const { clientWidth: width, clientHeight: height } = byId('chart');
@@ -163,7 +160,7 @@ function showTasks(tasks) {
 
 function showAgents(agents) {
   const rank = (agent) => (GONE.test(agent.status) ? 1 : 0);
-  const sorted = [...agents].sort((a, b) => rank(a) - rank(b) || String(b.last?.timestamp ?? '').localeCompare(String(a.last?.timestamp ?? '')));
+  const sorted = [...agents].sort((a, b) => rank(a) - rank(b) || (a.name || a.id).localeCompare(b.name || b.id)); // by name, so that rows stay where they are
   const shown = allAgents ? sorted : sorted.slice(0, AGENTS_SHOWN);
   keyed(byId('agents'), shown, (agent) => agent.id,
     (agent) => h('li', { class: 'row agent' }, h('span', { class: 'dot' }),
@@ -274,7 +271,11 @@ const feed = h('activity-feed', {
     soon();
   },
   onskipped: ({ detail }) => {
-    for (const [type, n] of Object.entries(detail.by_type ?? {})) if (detail.reason === 'rate') add(type, n);
+    if (detail.reason !== 'rate') return; // the others are old, and the summary has counted them
+    for (const [type, n] of Object.entries(detail.by_type ?? {})) {
+      add(type, n);
+      if (isError(type)) errors.total += n;
+    }
     soon();
   },
   onstatus: async ({ detail }) => {

@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use crate::config::{Durability, ServeOptions, StoreUrl};
 use crate::engine::words::{PublishLimits, Settings};
 use crate::engine::{Engine, EngineOptions, Worker};
-use crate::hub::client::Grant;
+use crate::hub::client::{Client, Grant};
 use crate::hub::feed::Feed;
+use crate::hub::websocket::close;
 use crate::hub::{self, Hub, Tokens};
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
@@ -27,6 +28,7 @@ use crate::store::sqlite::{self, SqliteStore};
 use crate::web::auth::{Auth, Scope};
 use crate::web::host_check::Doors;
 use crate::web::limits::{ConnectionLimits, TrustedProxies};
+use crate::web::publish_rate::PublishRate;
 use crate::web::session::CookieScope;
 use crate::web::{self, Shared, Site};
 
@@ -60,7 +62,7 @@ impl App {
     /// What cannot be had, and what to do about it.
     pub async fn start(options: ServeOptions) -> anyhow::Result<Self> {
         server::raise_descriptor_limit();
-        let auth = Arc::new(Auth::new(options.keys.clone())?);
+        let auth = Arc::new(Auth::new(options.keys.clone(), options.revoked_file.clone())?);
         // The address first: a port in use is the commonest mistake, and costs nothing to find.
         let listener = server::bind(options.listen)
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", options.listen))?;
@@ -100,13 +102,18 @@ impl App {
                 options.connect_rate_per_ip,
             ),
             metrics,
+            publish_rate: options.publish_rate.map(PublishRate::new),
             max_body_bytes: options.max_body_bytes,
+            request_timeout: options.request_timeout,
+            echo: options.echo,
             cookie: CookieScope { base_path: options.base_path.as_str().to_owned(), secure: !options.is_loopback() },
             draining: watch::Sender::new(false),
         });
         let retention = Retention { age: options.retain, events: options.retain_events };
         if retention.is_any() {
-            std::thread::Builder::new().name("retention".to_owned()).spawn(move || retention::run(&feed, retention))?;
+            std::thread::Builder::new()
+                .name("retention".to_owned())
+                .spawn(move || retention::run(feed.store(), retention))?;
         }
         Ok(Self { options, address, listener, site, engine })
     }
@@ -122,7 +129,12 @@ impl App {
             strict: site.auth.is_open(),
         };
         let router = web::router(Arc::clone(&site), doors, options.base_path.as_str());
-        let bounds = ServerOptions { max_connections: options.max_connections, drain_timeout: options.drain_timeout };
+        let bounds = ServerOptions {
+            max_connections: options.max_connections,
+            request_timeout: options.request_timeout,
+            max_header_bytes: options.max_header_bytes,
+            drain_timeout: options.drain_timeout,
+        };
         let closing = Arc::clone(&site);
         let stop = async move {
             shutdown.await;
@@ -144,7 +156,7 @@ impl App {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = server::serve(listener, router, bounds, stop) => {}
+            () = server::serve(listener, router, bounds, Arc::clone(&site.metrics), stop) => {}
             () = reloading => {}
             () = watch_drain => {}
         }
@@ -173,11 +185,27 @@ fn load_rules(engine: &Engine, path: &std::path::Path) -> anyhow::Result<Worker<
     Ok(Worker::spawn("rules", RULES_QUEUE, move || rules)?)
 }
 
-/// Keys and rules anew; what cannot be read leaves the old one in force.
+/// Keys, revoked tokens and rules anew; what cannot be read leaves the old one in force.
 async fn reload_all(options: &ServeOptions, site: &Site, engine: &Engine) {
-    match site.auth.reload() {
+    let auth = Arc::clone(&site.auth);
+    let read = tokio::task::spawn_blocking(move || (auth.reload(), auth.reload_revoked()));
+    let Ok((keys, revoked)) = read.await else { return };
+    match keys {
         Ok(()) => tracing::info!("keys reloaded"),
         Err(error) => tracing::error!(%error, "the keys were not reloaded; the old ones go on"),
+    }
+    match revoked {
+        Ok(None) => {}
+        Ok(Some(tokens)) => {
+            let auth = Arc::clone(&site.auth);
+            let ended = move |client: &Client| {
+                let grant = client.grant();
+                auth.has_ended(grant.token_id.as_deref(), grant.session.as_deref())
+            };
+            site.hub.close_where(ended, close::NOT_AUTHENTICATED, "the token was revoked");
+            tracing::info!(tokens, "the list of revoked tokens is reloaded");
+        }
+        Err(error) => tracing::error!(%error, "the list of revoked tokens was not reloaded; the old one goes on"),
     }
     let Some(path) = options.rules.clone() else { return };
     let engine = engine.clone();

@@ -12,6 +12,7 @@ mod logging;
 mod serve;
 mod tail;
 mod token;
+mod upkeep;
 
 use std::io;
 use std::process::ExitCode;
@@ -45,6 +46,10 @@ enum Command {
     Tail(tail::Args),
     /// Mint a signed token and print it.
     Token(token::Args),
+    /// Remove old events from a log now, whether a server runs on it or not.
+    Prune(upkeep::PruneArgs),
+    /// Write a consistent copy of a log, whether a server runs on it or not.
+    Backup(upkeep::BackupArgs),
     /// Look into components.
     #[command(subcommand)]
     Component(component::Command),
@@ -92,6 +97,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Log(args) => log::run(&args),
         Command::Tail(args) => tail::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Prune(args) => upkeep::prune(&args),
+        Command::Backup(args) => upkeep::backup(&args),
         Command::Component(command) => component::run(command),
         Command::Bench(args) => bench::run(&args),
         Command::Completions { shell } => {

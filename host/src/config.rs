@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::server;
 use crate::web::auth::KeySource;
 use crate::web::origin::Origin;
 
@@ -169,12 +170,20 @@ pub struct ServeOptions {
     pub connect_rate_per_ip: u32,
     /// Bytes of one event.
     pub max_event_bytes: u32,
+    /// Events a second of one publisher; none is as many as it likes.
+    pub publish_rate: Option<u32>,
     /// Bytes of a request's body.
     pub max_body_bytes: usize,
+    /// Bytes of a request's line and headers.
+    pub max_header_bytes: usize,
+    /// Time for a request's headers, and again for its body.
+    pub request_timeout: Duration,
     /// Different subscriptions at once.
     pub max_lanes: usize,
     /// What tokens are verified with.
     pub keys: KeySource,
+    /// A list of tokens that are revoked, by `jti`.
+    pub revoked_file: Option<PathBuf>,
     /// Origins beside the server's own, whose pages may use the feed.
     pub allowed_origins: Vec<Origin>,
     /// Proxies whose word on the client's address is taken.
@@ -185,6 +194,8 @@ pub struct ServeOptions {
     pub rules: Option<PathBuf>,
     /// How long a stopping server waits for what it has accepted.
     pub drain_timeout: Duration,
+    /// Serve `/echo` too, for suites that test WebSocket framing. No option of the command line sets it.
+    pub echo: bool,
 }
 
 impl Default for ServeOptions {
@@ -201,14 +212,19 @@ impl Default for ServeOptions {
             max_connections_per_ip: 30,
             connect_rate_per_ip: 10,
             max_event_bytes: 65_536,
+            publish_rate: None,
             max_body_bytes: 1_048_576,
+            max_header_bytes: server::MAX_HEADER_BYTES,
+            request_timeout: server::REQUEST_TIMEOUT,
             max_lanes: 10_000,
             keys: KeySource::MadeSecretFile(PathBuf::from("activity-feed.db.secret")),
+            revoked_file: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             base_path: BasePath::default(),
             rules: None,
             drain_timeout: Duration::from_secs(10),
+            echo: false,
         }
     }
 }

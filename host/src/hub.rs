@@ -353,7 +353,7 @@ impl Hub {
         stream: TcpStream,
         behind: Bytes,
     ) -> Result<ConnectionRef, HubError> {
-        let greeting = if client.html {
+        let greeting = if client.html || client.echo {
             None
         } else {
             let head = self.core.read(|feed| feed.bounds().map(|bounds| bounds.head)).await?;
@@ -574,6 +574,11 @@ impl HubCore {
         self.metrics.replays.get_or_create(&metrics::ReplayResult { result }).inc();
     }
 
+    /// What a client is told is wrong with a message; the connection stays.
+    fn count_refused(&self, code: ErrorCode) {
+        self.metrics.refused.get_or_create(&metrics::Reason { reason: code.as_str() }).inc();
+    }
+
     fn count_connection(&self, socket: bool, change: i64) {
         let transport = if socket { "websocket" } else { "sse" };
         self.metrics.connections.get_or_create(&metrics::Transport { transport }).inc_by(change);
@@ -587,6 +592,9 @@ impl HubCore {
             websocket::close::TOKEN_EXPIRED => "token_expired",
             websocket::close::NOT_AUTHENTICATED | websocket::close::NOT_ALLOWED => "not_allowed",
             websocket::close::NO_SUBSCRIBE => "no_subscribe",
+            websocket::close::PROTOCOL => "broken_framing",
+            websocket::close::NOT_UTF8 => "not_utf8",
+            websocket::close::TOO_BIG => "message_too_big",
             _ => "bad_message",
         };
         self.metrics.closed.get_or_create(&metrics::Reason { reason }).inc();

@@ -25,12 +25,14 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tower::ServiceExt;
 
+use crate::metrics::{Metrics, Reason};
 use crate::web::error::{Cause, Problem};
 
-/// Time for a request's headers, and again for its body.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a request's line and headers: a token of 8 KiB fits twice, as a header and as a cookie.
-const MAX_HEADER_BYTES: usize = 32_768;
+/// Time for a request's headers, and again for its body, unless the options say otherwise.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a request's line and headers, unless the options say otherwise: a token of 8 KiB fits twice, as a header and
+/// as a cookie.
+pub const MAX_HEADER_BYTES: usize = 32_768;
 /// Bytes that a connection holds of a body that is not read, or of an answer that is not taken.
 const MAX_BUFFER_BYTES: usize = 65_536;
 /// Headers of a request.
@@ -59,6 +61,10 @@ pub struct ServerOptions {
     /// Streams (WebSockets, SSE) that the router allows at once. So many and 1,024 HTTP connections are held; a WebSocket
     /// is none of them once it is upgraded.
     pub max_connections: usize,
+    /// Time for a request's headers to come whole; also how long a connection may be idle between two requests.
+    pub request_timeout: Duration,
+    /// Bytes of a request's line and headers.
+    pub max_header_bytes: usize,
     /// How long requests in flight may take once the server stops.
     pub drain_timeout: Duration,
 }
@@ -92,7 +98,14 @@ enum Phase {
 
 /// Serves `router` till `shutdown` resolves; then accepts nothing new, lets each connection finish what it has begun,
 /// and returns when all have, at latest after the drain time-out. Sockets that were upgraded are not waited for.
-pub async fn serve(listener: TcpListener, router: Router, options: ServerOptions, shutdown: impl Future<Output = ()>) {
+/// What is refused here, before the router sees it, is counted in `metrics`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    options: ServerOptions,
+    metrics: Arc<Metrics>,
+    shutdown: impl Future<Output = ()>,
+) {
     let permits = Arc::new(Semaphore::new(options.max_connections.saturating_add(SPARE_CONNECTIONS)));
     let (phase, follow) = watch::channel(Phase::Running);
     // Each connection's task holds a sender and never sends: when all are gone, so are the connections.
@@ -114,13 +127,15 @@ pub async fn serve(listener: TcpListener, router: Router, options: ServerOptions
             }
         };
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-            tracing::debug!("a connection is dropped: there are as many as may be");
+            refused(&metrics, "http_connections");
             continue;
         };
-        let (router, follow, alive) = (router.clone(), follow.clone(), alive.clone());
+        let (router, follow, alive, metrics) = (router.clone(), follow.clone(), alive.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
             let _held = (permit, alive);
-            connection(stream, peer, router, follow).await;
+            if let Err(error) = connection(stream, peer, router, options, follow).await {
+                count_end(&metrics, peer, &error);
+            }
         });
     }
     drop(listener);
@@ -139,7 +154,13 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, mut phase: watch::Receiver<Phase>) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    options: ServerOptions,
+    mut phase: watch::Receiver<Phase>,
+) -> Result<(), hyper::Error> {
     // Either fails only on a socket that is gone already.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
@@ -153,46 +174,55 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, mut pha
     // The stream stays a plain TcpStream inside: whoever upgrades takes it out again.
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(READ_TIMEOUT)
+        .header_read_timeout(options.request_timeout)
         .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEADER_BYTES)
-        .max_buf_size(MAX_BUFFER_BYTES)
+        .max_header_size(options.max_header_bytes)
+        .max_buf_size(MAX_BUFFER_BYTES.max(options.max_header_bytes.saturating_mul(2)))
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut serving = pin!(serving);
     tokio::select! {
         // First what has come: a request that is whole in the kernel's buffer was accepted and is answered.
         biased;
-        ended = serving.as_mut() => return log_end(peer, ended),
+        ended = serving.as_mut() => return ended,
         _ = phase.wait_for(|phase| *phase != Phase::Running) => {}
     }
     serving.as_mut().graceful_shutdown();
     if !begun.load(Ordering::Relaxed) {
         match timeout(FRESH_TIME, serving.as_mut()).await {
-            Ok(ended) => return log_end(peer, ended),
-            Err(_) if !begun.load(Ordering::Relaxed) => return,
+            Ok(ended) => return ended,
+            Err(_) if !begun.load(Ordering::Relaxed) => return Ok(()),
             Err(_) => {}
         }
     }
     tokio::select! {
-        ended = serving.as_mut() => log_end(peer, ended),
-        _ = phase.wait_for(|phase| *phase == Phase::Over) => {}
+        ended = serving.as_mut() => ended,
+        _ = phase.wait_for(|phase| *phase == Phase::Over) => Ok(()),
     }
 }
 
-fn log_end(peer: SocketAddr, ended: Result<(), hyper::Error>) {
-    if let Err(error) = ended {
-        // What clients do wrong is no trouble of the server's.
-        tracing::debug!(%peer, %error, "a connection ended in the middle of something");
+/// What clients do wrong is no trouble of the server's: it is counted, and said to whoever looks closely.
+fn count_end(metrics: &Metrics, peer: SocketAddr, error: &hyper::Error) {
+    tracing::debug!(%peer, %error, "a connection ended in the middle of something");
+    if error.is_parse_too_large() {
+        refused(metrics, "header_bytes");
+    } else if error.is_parse() {
+        refused(metrics, "malformed_http");
+    } else if error.is_timeout() {
+        refused(metrics, "header_timeout");
     }
+}
+
+fn refused(metrics: &Metrics, reason: &'static str) {
+    metrics.refused.get_or_create(&Reason { reason }).inc();
 }
 
 /// Reads a request's body whole.
 ///
 /// # Errors
-/// 413 over `max_bytes`, 408 when it is not whole within 30 s, 400 when it ends early.
-pub async fn read_body(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
-    read_body_by(body, max_bytes, Instant::now() + READ_TIMEOUT).await
+/// 413 over `max_bytes`, 408 when it is not whole `within` that time, 400 when it ends early.
+pub async fn read_body(body: Body, max_bytes: usize, within: Duration) -> Result<Bytes, Problem> {
+    read_body_by(body, max_bytes, Instant::now() + within).await
 }
 
 async fn read_body_by(mut body: Body, max_bytes: usize, deadline: Instant) -> Result<Bytes, Problem> {
@@ -205,7 +235,7 @@ async fn read_body_by(mut body: Body, max_bytes: usize, deadline: Instant) -> Re
     let mut whole = BytesMut::new();
     loop {
         let frame = match timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(Problem::new(Cause::Timeout, "the body was not whole within 30 s")),
+            Err(_) => return Err(Problem::new(Cause::Timeout, "the body did not come whole in time")),
             Ok(None) => break,
             Ok(Some(Err(_))) => return Err(Problem::new(Cause::BadRequest, "the body ended early or is misframed")),
             Ok(Some(Ok(frame))) => frame,

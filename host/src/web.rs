@@ -10,11 +10,13 @@ mod operation;
 pub mod origin;
 mod pages;
 mod publish;
+pub mod publish_rate;
 pub mod session;
 mod socket;
 mod stream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -25,7 +27,9 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 
 use crate::hub::Hub;
-use crate::hub::client::Grant;
+use crate::hub::client::{Client, Grant};
+use crate::hub::shard::ConnectionRef;
+use crate::hub::websocket::close;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
 
@@ -33,6 +37,7 @@ use auth::{Auth, Claims, Scope};
 use error::{Cause, Problem};
 use host_check::Doors;
 use limits::ConnectionLimits;
+use publish_rate::PublishRate;
 use session::CookieScope;
 
 /// What every route may need.
@@ -47,8 +52,14 @@ pub struct Shared {
     pub limits: Arc<ConnectionLimits>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// How much each publisher may send; none is as much as it likes.
+    pub publish_rate: Option<PublishRate>,
     /// Bytes of a request's body.
     pub max_body_bytes: usize,
+    /// Time for a request's body to come whole.
+    pub request_timeout: Duration,
+    /// Serve `/echo` too (tests).
+    pub echo: bool,
     /// Where the cookie holds.
     pub cookie: CookieScope,
     /// The server is stopping.
@@ -81,6 +92,15 @@ pub fn grant_of(claims: &Claims) -> Grant {
     }
 }
 
+/// Closes a connection that was let in just before its token was revoked or its session ended: it may have come to
+/// its shard only after the shard was told to close such connections.
+fn recheck(site: &Shared, connection: ConnectionRef, client: &Client) {
+    let grant = client.grant();
+    if site.auth.has_ended(grant.token_id.as_deref(), grant.session.as_deref()) {
+        site.hub.close(connection, close::NOT_AUTHENTICATED, "the token was revoked, or the session has ended");
+    }
+}
+
 /// A name for a client: 96 random bits.
 fn random_name() -> String {
     use base64::Engine as _;
@@ -106,6 +126,7 @@ pub fn router(site: Site, doors: Doors, base_path: &str) -> Router {
         .route("/healthz", get(operation::healthz))
         .route("/readyz", get(operation::readyz))
         .route("/metrics", get(operation::metrics));
+    let api = if site.echo { api.route("/echo", get(socket::echo)) } else { api };
     let routes = api
         .merge(pages::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&site), upgrade_live))

@@ -87,10 +87,35 @@ impl Server {
         (self.child, self.addr, self.ready_after) = spawn(&self.args, &self.stdout, &self.stderr);
     }
 
+    /// Starts the server again with a retention of so many events, and waits until the others are gone.
+    #[track_caller]
+    pub fn keep(&mut self, events: usize) {
+        self.kill();
+        self.args.extend(["--retain-events".to_owned(), events.to_string()]);
+        self.start_again();
+        wait_for("retention", SOON, || {
+            let page = self.http().history("since=earliest&limit=1000");
+            page["events"].as_array().is_some_and(|kept| kept.len() == events).then_some(())
+        });
+    }
+
     /// Asks the server to drain.
     pub fn terminate(&self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
         kill_process(pid, Signal::TERM).expect("the server runs");
+    }
+
+    /// Asks the server to read its keys, its list of revoked tokens and its rules again.
+    pub fn hang_up(&self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
+        kill_process(pid, Signal::HUP).expect("the server runs");
+    }
+
+    /// How many requests, handshakes and messages it has refused for this reason.
+    pub fn refused(&self, reason: &str) -> u64 {
+        let metrics = self.stranger().get("/metrics").expect(200).text();
+        let name = format!("activity_feed_refused_total{{reason=\"{reason}\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().expect("a count"))
     }
 
     /// Waits for the server's end.

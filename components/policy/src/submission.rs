@@ -251,7 +251,8 @@ fn syntax(what: &str, error: &JsonError) -> Refusal {
     match error.kind {
         JsonErrorKind::TooDeep => invalid(format!("data is nested deeper than {MAX_DATA_DEPTH} levels")),
         JsonErrorKind::LoneSurrogate => invalid(format!("{what} has half of a surrogate pair at byte {}", error.at)),
-        _ => not_json(what, error.at),
+        JsonErrorKind::HugeNumber => invalid(format!("{what} has a number out of range at byte {}", error.at)),
+        JsonErrorKind::Syntax(_) => not_json(what, error.at),
     }
 }
 

@@ -106,19 +106,26 @@ pub(crate) fn skip_sequence(first: char, chars: &mut Peekable<CharIndices<'_>>) 
         // Strings: device control, start of string, operating system command, privacy message, application command. They end
         // with BEL or the string terminator.
         'P' | 'X' | ']' | '^' | '_' => {
-            let mut escaped = false;
-            for (_, ch) in ahead.by_ref().take(LONGEST_SEQUENCE) {
+            let mut length = 0;
+            while let Some((_, ch)) = ahead.next() {
                 match ch {
                     '\u{7}' | '\u{9c}' => {
                         *chars = ahead;
                         return;
                     }
-                    '\\' if escaped => {
-                        *chars = ahead;
+                    '\u{1b}' => {
+                        if ahead.next().is_some_and(|(_, ch)| ch == '\\') {
+                            *chars = ahead;
+                        }
                         return;
                     }
                     '\n' | '\r' => return,
-                    ch => escaped = ch == '\u{1b}',
+                    _ => {}
+                }
+                // Looked at again when the next sequence opens: without a bound that would be the square of the text.
+                length += 1;
+                if length == LONGEST_SEQUENCE {
+                    return;
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::value_parser;
@@ -52,9 +53,18 @@ pub(super) struct Args {
     /// Bytes of one event
     #[arg(long, env = "ACTIVITY_FEED_MAX_EVENT_BYTES", default_value_t = 65_536, value_name = "N", value_parser = value_parser!(u32).range(256..=1_048_576))]
     max_event_bytes: u32,
+    /// Events a second of one publisher (a token's subject); without it, as many as it likes
+    #[arg(long, env = "ACTIVITY_FEED_PUBLISH_RATE", value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    publish_rate: Option<u32>,
     /// Bytes of a request's body
     #[arg(long, env = "ACTIVITY_FEED_MAX_BODY_BYTES", default_value_t = 1_048_576, value_name = "N", value_parser = value_parser!(u32).range(256..=67_108_864))]
     max_body_bytes: u32,
+    /// Bytes of a request's line and headers
+    #[arg(long, env = "ACTIVITY_FEED_MAX_HEADER_BYTES", default_value_t = 32_768, value_name = "N", value_parser = value_parser!(u32).range(4_096..=1_048_576))]
+    max_header_bytes: u32,
+    /// How long a request's headers may take to come, and again its body
+    #[arg(long, env = "ACTIVITY_FEED_REQUEST_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = wait)]
+    request_timeout: Span,
     /// Different subscriptions at once
     #[arg(long, env = "ACTIVITY_FEED_MAX_LANES", default_value_t = 10_000, value_name = "N")]
     max_lanes: usize,
@@ -64,6 +74,9 @@ pub(super) struct Args {
     /// A file with a JWK set (EdDSA, ES256, RS256), to verify tokens with
     #[arg(long, env = "ACTIVITY_FEED_JWKS_FILE", value_name = "FILE")]
     jwks_file: Option<PathBuf>,
+    /// A list of revoked tokens, one `jti` a line, read again on SIGHUP; their sockets are closed
+    #[arg(long, env = "ACTIVITY_FEED_REVOKED_FILE", value_name = "FILE")]
+    revoked_file: Option<PathBuf>,
     /// An origin beside the server's own, whose pages may use the feed (CORS); repeatable
     #[arg(long, env = "ACTIVITY_FEED_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allowed_origin: Vec<Origin>,
@@ -93,6 +106,13 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.to_socket_addrs().map_err(|_| hint())?.next().ok_or_else(hint)
 }
 
+/// A time that something is waited for: not none at all, and not for ever.
+fn wait(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse()?;
+    let fits = (Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&span.0);
+    if fits { Ok(span) } else { Err("this time is from 100ms to 1h".to_owned()) }
+}
+
 /// `10.0.0.0/8`, or one address.
 fn network(text: &str) -> Result<IpNet, String> {
     let one = || text.parse::<std::net::IpAddr>().map(IpNet::from);
@@ -116,13 +136,18 @@ impl Args {
             connect_rate_per_ip: self.connect_rate_per_ip,
             max_event_bytes: self.max_event_bytes,
             max_body_bytes: usize::try_from(self.max_body_bytes).unwrap_or(usize::MAX),
+            publish_rate: self.publish_rate,
+            max_header_bytes: usize::try_from(self.max_header_bytes).unwrap_or(usize::MAX),
+            request_timeout: self.request_timeout.0,
             max_lanes: self.max_lanes,
             keys,
+            revoked_file: self.revoked_file,
             allowed_origins: self.allowed_origin,
             trusted_proxies: self.trusted_proxy,
             base_path: self.base_path,
             rules: self.rules,
             drain_timeout: self.drain_timeout.0,
+            echo: false,
         })
     }
 }
@@ -195,14 +220,17 @@ mod tests {
                     --retain-events 1000 --max-connections 5 --max-connections-per-ip 2 --connect-rate-per-ip 3 \
                     --max-event-bytes 1024 --max-body-bytes 2048 --max-lanes 7 --secret-file k \
                     --allowed-origin https://a.example --allowed-origin https://b.example --trusted-proxy 10.0.0.0/8 \
-                    --trusted-proxy ::1 --base-path /feed/ --rules r.wasm --log-format json --drain-timeout 2s";
+                    --trusted-proxy ::1 --publish-rate 9 --revoked-file v --max-header-bytes 5000 --request-timeout 2s \
+                    --base-path /feed/ --rules r.wasm --log-format json --drain-timeout 2s";
         let options = options(line).unwrap();
         assert_eq!(options.retain.unwrap().as_secs(), 30 * 86_400);
         assert_eq!(options.allowed_origins.len(), 2);
         assert_eq!(options.trusted_proxies.len(), 2);
         assert_eq!(options.base_path.as_str(), "/feed");
         assert_eq!(options.drain_timeout.as_secs(), 2);
-        assert!(!options.made_its_key());
+        assert_eq!((options.publish_rate, options.max_header_bytes), (Some(9), 5_000));
+        assert_eq!(options.request_timeout.as_secs(), 2);
+        assert!(options.revoked_file.is_some() && !options.made_its_key());
     }
 
     #[test]
@@ -212,6 +240,8 @@ mod tests {
             "--listen nowhere",
             "--store mysql://x",
             "--drain-timeout soon",
+            "--request-timeout 0s",
+            "--publish-rate 0",
             "--allowed-origin example.org",
             "--listen 0.0.0.0:0",
             "--listen 0.0.0.0:0 --no-auth",

@@ -150,6 +150,8 @@ impl Tail<'_> {
     fn show(&mut self, message: Message) -> Result<(), TailError> {
         let payload = serde_json::from_str::<Value>(&message.data).unwrap_or_default();
         match message.name.as_str() {
+            // As the server wrote it: a program may mind the order of keys and the digits of numbers.
+            "" if self.args.json => self.print(|_| render::Line::Out(message.data))?,
             "" => self.print(|renderer| renderer.event(&payload))?,
             "skipped" => self.print(|renderer| renderer.skipped(&payload))?,
             "error" => {

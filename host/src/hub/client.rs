@@ -48,6 +48,8 @@ pub struct Client {
     pub name: String,
     /// It speaks HTMX: what it sends is ignored, and it is closed with 1012 or 1013.
     pub html: bool,
+    /// It is sent back what it sends, and nothing else (tests of the framing).
+    pub echo: bool,
     standing: Mutex<Standing>,
     /// The grant's `expires`, readable by the shard's sweep without a lock.
     expires: AtomicU64,
@@ -62,7 +64,15 @@ impl Client {
     pub fn new(name: String, html: bool, grant: Grant, guard: Box<dyn Any + Send + Sync>) -> Self {
         let expires = AtomicU64::new(grant.expires);
         let standing = Mutex::new(Standing { grant, labels: Vec::new(), started: false });
-        Self { name, html, standing, expires, next_subscription: AtomicU32::new(0), _guard: guard }
+        Self { name, html, echo: false, standing, expires, next_subscription: AtomicU32::new(0), _guard: guard }
+    }
+
+    /// A client that is sent back what it sends; it has nothing to subscribe to.
+    #[must_use]
+    pub fn echo(name: String, grant: Grant, guard: Box<dyn Any + Send + Sync>) -> Self {
+        let client = Self { echo: true, ..Self::new(name, false, grant, guard) };
+        client.start();
+        client
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

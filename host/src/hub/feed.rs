@@ -7,6 +7,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::clock::unix_ms;
+use std::time::{Duration, Instant};
+
 use crate::engine::words::{Display, Draft, Presentation, Shown};
 use crate::engine::{CallError, Rules, Worker, WorkerGone};
 use crate::store::{Bounds, Counts, Event, EventStore, Filter, Order, Query, Seq, StoreError, Summary};
@@ -19,6 +21,8 @@ const PAGE: u32 = 1_000;
 const SUMMARY_ROWS: usize = 100_000;
 /// Reads that one tail makes at most: where nearly nothing matches or all is hidden, the rest counts as left out.
 const TAIL_READS: usize = 20;
+/// How long one page is filled, where little of what is read matches; the client goes on from where it stops.
+const PAGE_TIME: Duration = Duration::from_millis(250);
 /// Presentations remembered: replays and pages mostly ask for the newest events.
 const REMEMBERED: usize = 20_000;
 
@@ -184,19 +188,17 @@ impl Feed {
     /// # Errors
     /// The store's.
     pub fn page(&self, query: &Query) -> Result<FeedPage, StoreError> {
+        let deadline = Instant::now() + PAGE_TIME;
         let mut rest = query.clone();
         let mut events = Vec::new();
         loop {
             let page = self.store.read(&rest)?;
-            let read = page.events.len();
-            let shown = self.show(page.events.into_iter().map(Arc::new).collect());
-            let hidden = read - shown.len();
-            events.extend(shown);
+            events.extend(self.show(page.events.into_iter().map(Arc::new).collect()));
             let full = events.len() >= query.limit as usize;
-            if full || !page.more || hidden == 0 {
+            if full || !page.more || Instant::now() >= deadline {
                 return Ok(FeedPage { events, reached: page.reached, more: page.more });
             }
-            // Some were hidden: fill the page from where this one stopped.
+            // Some were hidden, or the store had looked at as many rows as one read may: go on from there.
             rest.limit = query.limit - u32::try_from(events.len()).unwrap_or(query.limit);
             match query.order {
                 Order::Ascending => rest.after = page.reached,

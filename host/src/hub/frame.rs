@@ -61,8 +61,7 @@ impl Frame {
                     Item::CaughtUp(seq) | Item::Position(seq) => (Told::Position, *seq, *seq),
                     _ => (Told::Aside, 0, 0),
                 };
-                let bytes = if text.is_empty() { Bytes::new() } else { wire(format, text) };
-                Arc::new(Self { kind, from, to, bytes })
+                Arc::new(Self { kind, from, to, bytes: wire(format, text) })
             })
             .collect()
     }
@@ -74,8 +73,10 @@ impl Frame {
     }
 }
 
+/// An empty text is no frame: it settles its range, and nothing is sent.
 fn wire(format: Format, text: &str) -> Bytes {
     match format {
+        _ if text.is_empty() => Bytes::new(),
         Format::Json | Format::Html => websocket::text(text),
         Format::SseJson | Format::SseHtml => Bytes::copy_from_slice(text.as_bytes()),
     }

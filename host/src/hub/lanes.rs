@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select};
@@ -81,6 +82,8 @@ pub struct Lanes {
     /// The newest saved state, for a broadcaster that is replaced, and the seq it stands at.
     snapshot: Option<(Seq, Vec<u8>)>,
     snapshot_due: MonotonicMs,
+    /// Writes it to the store, which may take as long as an fsync and longer: the lanes do not wait for that.
+    saving: Option<JoinHandle<()>>,
 }
 
 /// What [`Lanes`] is made of.
@@ -125,6 +128,7 @@ impl Lanes {
             wake: None,
             snapshot,
             snapshot_due: 0,
+            saving: None,
         };
         lanes.restore_state();
         lanes
@@ -470,16 +474,31 @@ impl Lanes {
         }
         self.snapshot_due = now + HOUSEKEEPING_MS;
         let stands_at = self.snapshot.as_ref().map_or(0, |(seq, _)| *seq);
-        if self.published <= stands_at {
+        let is_saving = self.saving.as_ref().is_some_and(|saving| !saving.is_finished());
+        if self.published <= stands_at || (is_saving && !at_once) {
             return;
         }
         match self.broadcaster.snapshot() {
             Ok((seq, state)) => {
-                if let Err(error) = self.feed.store().save_snapshot(seq, &state) {
-                    tracing::warn!(%error, "cannot store the state of the swarm; it is folded from the log again");
-                }
-                self.snapshot = Some((seq, state));
+                self.snapshot = Some((seq, state.clone()));
                 self.snapshot_due = now + SNAPSHOT_MS;
+                let feed = Arc::clone(&self.feed);
+                let save = move || {
+                    if let Err(error) = feed.store().save_snapshot(seq, &state) {
+                        tracing::warn!(%error, "cannot store the state of the swarm; it is folded from the log again");
+                    }
+                };
+                let before = self.saving.take();
+                match thread::Builder::new().name("snapshot".to_owned()).spawn(save) {
+                    Ok(saving) => self.saving = Some(saving),
+                    Err(error) => tracing::warn!(%error, "no thread to store the state of the swarm with"),
+                }
+                if at_once {
+                    for saving in before.into_iter().chain(self.saving.take()) {
+                        // A store that panicked has said so; the state is folded from the log again.
+                        let _ = saving.join();
+                    }
+                }
             }
             Err(_) => self.recover(),
         }

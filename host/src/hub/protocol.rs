@@ -21,6 +21,18 @@ pub fn spawn(core: &Arc<HubCore>, connection: ConnectionRef, client: Arc<Client>
     });
 }
 
+/// There are as many lanes as the server allows: tell a WebSocket's client, whose subscription is gone.
+pub fn refuse_lane(core: &Arc<HubCore>, connection: ConnectionRef, label: Option<String>) {
+    let shared = Arc::clone(core);
+    core.runtime.spawn(async move {
+        let message = "the server follows as many different filters as it may; use fewer, or try again later";
+        let error = ProtocolError { code: ErrorCode::TooMany, message: message.to_owned(), label: label.clone() };
+        if let Err(error) = tell(&shared, connection, Item::Error(error), label).await {
+            tracing::warn!(%error, "a client could not be told that there are too many lanes");
+        }
+    });
+}
+
 fn hang_up(core: &HubCore, connection: ConnectionRef, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
     core.shard(connection.shard, ShardCommand::Close { connection, code, reason: reason.into() });
 }
@@ -100,6 +112,9 @@ async fn tell(
     item: Item,
     label: Option<String>,
 ) -> Result<(), HubError> {
+    if let Item::Error(error) = &item {
+        core.count_refused(error.code);
+    }
     let key = Arc::new(LaneKey { label, ..LaneKey::plain(Format::Json) });
     for frame in core.render(&key, vec![item]).await? {
         core.shard(connection.shard, ShardCommand::Send { connection, bytes: frame.bytes.clone() });

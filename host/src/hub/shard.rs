@@ -31,7 +31,7 @@ use crate::hub::fill::{Fill, FillKind, Filled};
 use crate::hub::frame::{Frame, Told};
 use crate::hub::lanes::LaneRef;
 use crate::hub::websocket::{self, CloseCode, close};
-use crate::hub::{HubCore, fill};
+use crate::hub::{HubCore, fill, protocol};
 use crate::store::Seq;
 
 use connection::{Connection, Flow, Subscription, Take, Transport, UNSENT_LIMIT};
@@ -360,16 +360,11 @@ impl Shard {
                 self.begin(subscription, key, &frames, position);
             }
             ShardCommand::Attached(attached) => self.attached(attached),
-            ShardCommand::Unattached { subscription } => {
-                self.close_connection(subscription.connection, close::GOING_AWAY, "too many different filters");
-            }
+            ShardCommand::Unattached { subscription } => self.unattached(subscription),
             ShardCommand::Deliver(_) | ShardCommand::Stop => {}
             ShardCommand::Send { connection, bytes } => {
-                if let Some(connected) = self.connection(connection)
-                    && connected.closing.is_none()
-                    && !connected.send_all(&[bytes])
-                {
-                    self.remove(connection.key);
+                if self.connection(connection).is_some() {
+                    self.answer(connection.key, bytes);
                 }
             }
             ShardCommand::Unsubscribe { connection, label } => {
@@ -524,6 +519,20 @@ impl Shard {
             return;
         }
         self.go_live(place, named.id, Reason::Buffer);
+    }
+
+    /// There is no lane to be had: a WebSocket keeps what else it has, an event stream ends.
+    fn unattached(&mut self, named: SubscriptionRef) {
+        let place = named.connection.key;
+        let Some(connection) = self.connection(named.connection) else { return };
+        let Some(label) = connection.subscription(named.id).map(|s| s.key.label.clone()) else { return };
+        if connection.is_socket() && !connection.client.html {
+            connection.client.dismiss(label.as_deref());
+            self.unsubscribe(place, label.as_deref());
+            protocol::refuse_lane(&self.core, named.connection, label);
+        } else {
+            self.close(place, close::TRY_LATER, "too many different filters; try again later");
+        }
     }
 
     /// Live, when everything that the lane has settled was sent; else held, while the rest is fetched.

@@ -57,8 +57,8 @@ const PONG: u8 = 0xA;
 pub enum Incoming {
     /// A whole text message.
     Text(String),
-    /// A whole binary message; its content is nobody's business here.
-    Binary,
+    /// A whole binary message.
+    Binary(Vec<u8>),
     /// Wants a pong with the same bytes.
     Ping(Bytes),
     /// The answer to a ping.
@@ -87,8 +87,37 @@ const fn violation(code: CloseCode, reason: &'static str) -> Violation {
 pub struct Decoder {
     /// Bytes of a frame that has not come whole.
     partial: Vec<u8>,
-    /// The fragments of a message so far, and whether it is text.
-    message: Option<(bool, Vec<u8>)>,
+    /// The fragments of a message so far.
+    message: Option<Message>,
+}
+
+/// A message that is still coming.
+#[derive(Debug)]
+struct Message {
+    text: bool,
+    bytes: Vec<u8>,
+    /// So many of the bytes are known to be UTF-8: each is looked at once, however small the fragments are.
+    checked: usize,
+}
+
+impl Message {
+    fn add(&mut self, payload: Vec<u8>) -> Result<(), Violation> {
+        if self.bytes.is_empty() {
+            self.bytes = payload;
+        } else {
+            self.bytes.extend_from_slice(&payload);
+        }
+        if !self.text {
+            return Ok(());
+        }
+        match str::from_utf8(self.bytes.get(self.checked..).unwrap_or_default()) {
+            Ok(_) => self.checked = self.bytes.len(),
+            // A character may be cut in two by the end of a fragment; what cannot become one is not waited for.
+            Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+            Err(_) => return Err(violation(close::NOT_UTF8, "text that is not UTF-8")),
+        }
+        Ok(())
+    }
 }
 
 /// A frame's header, once it has come whole.
@@ -119,7 +148,7 @@ impl Decoder {
     /// # Errors
     /// The connection is to be closed with the violation's code; nothing more is to be read from it.
     pub fn decode(&mut self) -> Result<Option<Incoming>, Violation> {
-        let held = self.message.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        let held = self.message.as_ref().map_or(0, |message| message.bytes.len());
         let Some(header) = Header::parse(&self.partial, held)? else { return Ok(None) };
         let end = header.size + header.length;
         let Some(masked) = self.partial.get(header.size..end) else { return Ok(None) };
@@ -138,23 +167,28 @@ impl Decoder {
             CLOSE => return read_close(&payload).map(Incoming::Close),
             _ => {}
         }
-        let (text, whole) = match (header.opcode, self.message.take()) {
-            (CONTINUATION, Some((text, mut message))) => {
-                message.extend_from_slice(&payload);
-                (text, message)
-            }
+        let mut message = match (header.opcode, self.message.take()) {
+            (CONTINUATION, Some(message)) => message,
             (CONTINUATION, None) => return Err(violation(close::PROTOCOL, "nothing to continue")),
             (_, Some(_)) => return Err(violation(close::PROTOCOL, "the message before is not finished")),
-            (opcode, None) => (opcode == TEXT, payload),
+            (opcode, None) => Message { text: opcode == TEXT, bytes: Vec::new(), checked: 0 },
         };
+        // A whole text is checked once, as it becomes a string.
+        if header.fin && message.bytes.is_empty() {
+            message.bytes = payload;
+        } else {
+            message.add(payload)?;
+        }
         if !header.fin {
-            self.message = Some((text, whole));
+            self.message = Some(message);
             return Ok(Incoming::Fragment);
         }
-        if !text {
-            return Ok(Incoming::Binary);
+        if !message.text {
+            return Ok(Incoming::Binary(message.bytes));
         }
-        String::from_utf8(whole).map(Incoming::Text).map_err(|_| violation(close::NOT_UTF8, "text that is not UTF-8"))
+        String::from_utf8(message.bytes)
+            .map(Incoming::Text)
+            .map_err(|_| violation(close::NOT_UTF8, "text that is not UTF-8"))
     }
 }
 
@@ -236,6 +270,12 @@ fn frame(opcode: u8, payload: &[u8]) -> Bytes {
 #[must_use]
 pub fn text(payload: &str) -> Bytes {
     frame(TEXT, payload.as_bytes())
+}
+
+/// A binary frame.
+#[must_use]
+pub fn binary(payload: &[u8]) -> Bytes {
+    frame(BINARY, payload)
 }
 
 /// The server's ping; its payload is empty.

@@ -25,7 +25,10 @@ async fn rig(max_connections: usize, drain_timeout: Duration) -> Rig {
     let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let router = Router::new()
         .route("/", get(async |request: Request| request.extensions().get::<Peer>().unwrap().0.ip().to_string()))
-        .route("/body", post(async |body: Body| read_body(body, 1_000).await.map(|body| body.len().to_string())))
+        .route(
+            "/body",
+            post(async |body: Body| read_body(body, 1_000, SECOND).await.map(|body| body.len().to_string())),
+        )
         .route(
             "/slow",
             get(async |State((entered, release)): State<(Arc<Notify>, Arc<Notify>)>| {
@@ -39,8 +42,13 @@ async fn rig(max_connections: usize, drain_timeout: Duration) -> Rig {
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let options = ServerOptions { max_connections, drain_timeout };
-    let serving = tokio::spawn(serve(listener, router, options, async {
+    let options = ServerOptions {
+        max_connections,
+        request_timeout: REQUEST_TIMEOUT,
+        max_header_bytes: MAX_HEADER_BYTES,
+        drain_timeout,
+    };
+    let serving = tokio::spawn(serve(listener, router, options, Arc::default(), async {
         let _ = stopped.await;
     }));
     Rig { address, entered, release, stop: Some(stop), serving }

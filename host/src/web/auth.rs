@@ -4,6 +4,7 @@
 
 pub mod claims;
 pub mod keys;
+mod revoked;
 pub mod secret;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use jsonwebtoken::errors::ErrorKind;
 
 pub use claims::{Claims, Scope, Scopes};
 pub use keys::Keys;
+use revoked::Revoked;
 pub use secret::{KeyError, Secret, TokenSpec};
 
 use super::error::Problem;
@@ -54,6 +56,9 @@ pub enum AuthError {
     /// Too many patterns in `types`.
     #[error("the token's `types` may hold at most {0} patterns")]
     TooManyTypes(usize),
+    /// It is on the list of revoked tokens.
+    #[error("the token was revoked; get a new one")]
+    Revoked,
     /// The session was ended.
     #[error("the session has ended; sign in again")]
     SessionEnded,
@@ -112,19 +117,23 @@ pub struct SocketIdentity {
 pub struct Auth {
     source: KeySource,
     keys: RwLock<Arc<Keys>>,
+    revoked_file: Option<PathBuf>,
+    revoked: RwLock<Arc<Revoked>>,
     pub(super) sessions: Sessions,
 }
 
 impl Auth {
-    /// Reads the keys.
+    /// Reads the keys, and the list of revoked tokens if there is one.
     ///
     /// # Errors
-    /// A key file is of no use; the error says why and what to do.
-    pub fn new(source: KeySource) -> Result<Self, KeyError> {
+    /// A file is of no use; the error says why and what to do.
+    pub fn new(source: KeySource, revoked_file: Option<PathBuf>) -> Result<Self, KeyError> {
         let keys = source.read()?;
+        let revoked = Revoked::read_if_any(revoked_file.as_ref())?;
         let sessions = Sessions::new(keys.secret.as_ref())
             .map_err(|source| KeyError::Make { path: PathBuf::from("(session key)"), source })?;
-        Ok(Self { source, keys: RwLock::new(Arc::new(keys)), sessions })
+        let (keys, revoked) = (RwLock::new(Arc::new(keys)), RwLock::new(Arc::new(revoked)));
+        Ok(Self { source, keys, revoked_file, revoked, sessions })
     }
 
     /// Reads the keys again and swaps them. Connections that are open stay; what was signed with keys that are gone
@@ -137,6 +146,29 @@ impl Auth {
         self.sessions.rekey(keys.secret.as_ref());
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
+    }
+
+    /// Reads the list of revoked tokens again and swaps it, and gives how many there are; none without such a list. On
+    /// an error the old list goes on. Connections are for the caller to close ([`Auth::has_ended`]).
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn reload_revoked(&self) -> Result<Option<usize>, KeyError> {
+        let Some(path) = &self.revoked_file else { return Ok(None) };
+        let revoked = Arc::new(Revoked::read(path)?);
+        let count = revoked.len();
+        *self.revoked.write().unwrap_or_else(PoisonError::into_inner) = revoked;
+        Ok(Some(count))
+    }
+
+    fn is_revoked(&self, jti: Option<&str>) -> bool {
+        jti.is_some_and(|jti| self.revoked.read().unwrap_or_else(PoisonError::into_inner).holds(jti))
+    }
+
+    /// Whether what a connection was opened with has ended before its time: its token was revoked, or its session ended.
+    #[must_use]
+    pub fn has_ended(&self, token_id: Option<&str>, session: Option<&str>) -> bool {
+        self.is_revoked(token_id) || session.is_some_and(|session| self.sessions.has_ended(session))
     }
 
     /// Whether everybody is admin.
@@ -157,7 +189,8 @@ impl Auth {
         if self.is_open() {
             return Ok(Claims::anyone());
         }
-        self.keys().verify(token, unix_seconds())
+        let claims = self.keys().verify(token, unix_seconds())?;
+        if self.is_revoked(claims.jti.as_deref()) { Err(AuthError::Revoked) } else { Ok(claims) }
     }
 
     /// Mints a token; None when the keys are public ones, or none.
@@ -178,7 +211,8 @@ impl Auth {
         if let Some(token) = bearer(headers)? {
             return Ok(self.verify(token)?);
         }
-        Ok(self.sessions.identify(headers, unix_seconds())?.ok_or(AuthError::Missing)?)
+        let claims = self.sessions.identify(headers, unix_seconds())?.ok_or(AuthError::Missing)?;
+        if self.is_revoked(claims.jti.as_deref()) { Err(AuthError::Revoked.into()) } else { Ok(claims) }
     }
 
     /// Who opens this WebSocket: by `Authorization`, by the subprotocols `activity-feed.v1, bearer.<token>`, else by the
@@ -228,7 +262,7 @@ mod tests {
 
     fn auth() -> (tempfile::TempDir, Auth) {
         let dir = tempfile::tempdir().unwrap();
-        let auth = Auth::new(KeySource::MadeSecretFile(dir.path().join("secret"))).unwrap();
+        let auth = Auth::new(KeySource::MadeSecretFile(dir.path().join("secret")), None).unwrap();
         (dir, auth)
     }
 
@@ -288,7 +322,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         std::fs::write(&path, [b'a'; 32]).unwrap();
-        let auth = Auth::new(KeySource::SecretFile(path.clone())).unwrap();
+        let auth = Auth::new(KeySource::SecretFile(path.clone()), None).unwrap();
         let old = auth.mint(&spec(&[Scope::Admin])).unwrap();
         std::fs::write(&path, "short").unwrap();
         assert!(auth.reload().is_err());
@@ -300,8 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn a_revoked_token_does_not_hold_by_header_or_cookie() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = dir.path().join("revoked");
+        std::fs::write(&list, "").unwrap();
+        let auth = Auth::new(KeySource::MadeSecretFile(dir.path().join("secret")), Some(list.clone())).unwrap();
+        let tokens = [(); 2].map(|()| auth.mint(&spec(&[Scope::Subscribe])).unwrap());
+        let jti = auth.verify(&tokens[0]).unwrap().jti.unwrap();
+        std::fs::write(&list, format!("{jti}\n")).unwrap();
+        assert!(auth.verify(&tokens[0]).is_ok(), "not before the list is read again");
+        assert_eq!(auth.reload_revoked().unwrap(), Some(1));
+        assert_eq!(auth.verify(&tokens[0]), Err(AuthError::Revoked));
+        assert!(auth.verify(&tokens[1]).is_ok());
+        assert!(auth.has_ended(Some(&jti), None) && !auth.has_ended(None, Some("s")));
+        std::fs::remove_file(&list).unwrap();
+        assert!(auth.reload_revoked().is_err());
+        assert_eq!(auth.verify(&tokens[0]), Err(AuthError::Revoked), "the old list goes on");
+    }
+
+    #[test]
     fn without_auth_everybody_is_admin() {
-        let auth = Auth::new(KeySource::NoAuth).unwrap();
+        let auth = Auth::new(KeySource::NoAuth, None).unwrap();
         assert!(auth.identify(&HeaderMap::new()).unwrap().require(Scope::Admin).is_ok());
         assert!(auth.identify_socket(&HeaderMap::new()).is_ok());
         assert!(auth.mint(&spec(&[Scope::Admin])).is_none());

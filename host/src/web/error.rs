@@ -105,12 +105,14 @@ pub struct Problem {
     detail: Cow<'static, str>,
     index: Option<u32>,
     retry_after: Option<u32>,
+    /// The label it is counted under, where that says more than the code.
+    counted_as: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem; `detail` says what to do about it and is shown to the client.
     pub fn new(cause: Cause, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { cause, detail: detail.into(), index: None, retry_after: cause.retry_after() }
+        Self { cause, detail: detail.into(), index: None, retry_after: cause.retry_after(), counted_as: None }
     }
 
     /// The same, about the `index`th event of a batch, from 0.
@@ -124,6 +126,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same, counted under the name of the one limit that was met: many limits share a code.
+    #[must_use]
+    pub fn counted_as(mut self, limit: &'static str) -> Self {
+        self.counted_as = Some(limit);
         self
     }
 
@@ -181,7 +190,7 @@ impl Problem {
         self.cause
     }
 
-    /// The stable name of the cause, also the label under which it is counted.
+    /// The stable name of the cause; it is counted under this, or under its limit's name.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.cause.row().1
@@ -280,10 +289,14 @@ impl IntoResponse for Problem {
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
+        if self.cause == Cause::BadRequest {
+            // Where one request's framing is doubtful, what follows on the connection may be part of it.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"activity-feed\""));
         }
-        response.extensions_mut().insert(RefusedBy(code));
+        response.extensions_mut().insert(RefusedBy(self.counted_as.unwrap_or(code)));
         response
     }
 }

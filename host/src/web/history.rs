@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -39,7 +40,12 @@ pub async fn history(
 ) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
     let asked = site.hub.read_history_query(query.unwrap_or_default(), &grant).await?;
+    let waits = asked.wait_ms > 0;
     let page = read_page(&site, asked).await?;
+    if waits {
+        // The token may have run out, been revoked, or its session ended, while the request waited.
+        site.subscriber(&headers)?;
+    }
     let epoch = site.hub.settings().epoch.clone();
     let cursor = |seq| Cursor { epoch: epoch.clone(), seq }.to_string();
     let (payloads, skipped) = site.hub.payloads(page.events, page.skipped).await?;
@@ -61,9 +67,15 @@ pub async fn history(
 }
 
 /// `GET /api/events/{id}`.
-pub async fn event(State(site): State<Site>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, Problem> {
+pub async fn event(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
     let missing = || Problem::not_found("no event with this id is kept, or the token does not show it");
+    // What is not UTF-8 once its percent signs are read is no event's id.
+    let Path(id) = id.map_err(|_| missing())?;
     let shown = site.hub.read(move |feed| feed.get(&id)).await?.ok_or_else(missing)?;
     // An event that the token hides is not there, in the same words.
     if !site.hub.allows(&grant, shown.event.event_type.clone()).await? {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{Method, Version, header};
+use axum::http::{HeaderMap, Method, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -47,6 +47,7 @@ pub async fn doors(State(doors): State<Arc<Doors>>, request: Request, next: Next
 
 impl Doors {
     fn check(&self, request: &Request) -> Result<Standing, Problem> {
+        check_framing(request.headers())?;
         let host = self.host(request)?;
         let peer = request.extensions().get::<Peer>().map(|Peer(peer)| peer.ip());
         let scheme = match peer.and_then(|peer| self.proxies.secure(peer, request.headers())) {
@@ -90,6 +91,18 @@ impl Doors {
             ));
         }
         Ok(Some((host, port)))
+    }
+}
+
+/// What a proxy in front may frame otherwise than hyper does is refused, so that no request can be hidden in the body of
+/// another (request smuggling). hyper itself refuses differing lengths and a coding that does not end in `chunked`, and
+/// closes the connection behind a request that gives both a length and a coding.
+fn check_framing(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).into_iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Problem::new(Cause::BadRequest, "the only transfer coding is `chunked`, once")),
     }
 }
 

@@ -191,23 +191,24 @@ impl ConnectionLimits {
             table.sweep_at = (table.accounts.len() * 2).max(1_024);
         }
         if table.accounts.len() >= MAX_ADDRESSES && !table.accounts.contains_key(&ip) {
-            return Err(Problem::too_many("connections come from too many addresses now", 3));
+            return Err(Problem::too_many("connections come from too many addresses now", 3).counted_as("addresses"));
         }
         let fresh = Account { open: 0, tokens: self.burst, at_ms: now_ms };
         let account = table.accounts.entry(ip).or_insert(fresh);
         account.tokens = self.tokens(account, now_ms);
         account.at_ms = now_ms;
         if account.tokens < 1.0 {
-            return Err(Problem::too_many("this address opens connections too fast", 1));
+            return Err(
+                Problem::too_many("this address opens connections too fast", 1).counted_as("connect_rate_per_ip")
+            );
         }
         if account.open >= self.max_per_ip {
-            return Err(Problem::too_many(
-                format!("this address holds {} connections, the most it may", self.max_per_ip),
-                5,
-            ));
+            let detail = format!("this address holds {} connections, the most it may", self.max_per_ip);
+            return Err(Problem::too_many(detail, 5).counted_as("connections_per_ip"));
         }
         if table.open >= self.max {
-            return Err(Problem::too_many("the server holds as many connections as it may", 5));
+            let detail = "the server holds as many connections as it may";
+            return Err(Problem::too_many(detail, 5).counted_as("connections"));
         }
         account.tokens -= 1.0;
         account.open += 1;

@@ -2,14 +2,15 @@
 //! carries a Content-Security-Policy that runs nothing but these files. Knows nothing of sessions: a page is the same
 //! for everybody, and what it shows it asks of the API.
 
-use axum::Router;
 use axum::body::Body;
+use axum::extract::NestedPath;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::routing::get;
+use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -66,17 +67,22 @@ const ASSETS: &[Asset] = &[
 
 /// The routes of the pages. Paths in the pages are relative, so the router works below any base path.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let home = Router::new().route("/", get(|| async { redirect("swarm/live") }));
+    let home = Router::new().route("/", get(home));
     ASSETS.iter().fold(home, |router, asset| {
         let etag = etag(asset.bytes);
         router.route(asset.route, get(move |headers: HeaderMap| async move { serve(asset, &etag, &headers) }))
     })
 }
 
-fn redirect(to: &'static str) -> Response<Body> {
+/// To the live page. The base path is asked for, since a relative address would lose its last part where the request
+/// has no slash at the end.
+async fn home(nested: Option<Extension<NestedPath>>) -> Response<Body> {
+    let base = nested.as_ref().map_or("", |path| path.as_str().trim_end_matches('/'));
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
+    if let Ok(to) = HeaderValue::try_from(format!("{base}/swarm/live")) {
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        response.headers_mut().insert(LOCATION, to);
+    }
     response
 }
 
@@ -182,9 +188,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn home_leads_to_the_live_page_by_a_relative_address() {
+    async fn home_leads_to_the_live_page_below_any_base_path() {
         let response = ask("/", None).await;
         assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
-        assert_eq!(response.headers().get(LOCATION).unwrap(), "swarm/live");
+        assert_eq!(response.headers().get(LOCATION).unwrap(), "/swarm/live");
+        let below = Router::<()>::new().nest("/feed/x", routes());
+        let response = below.oneshot(Request::get("/feed/x").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.headers().get(LOCATION).unwrap(), "/feed/x/swarm/live");
     }
 }

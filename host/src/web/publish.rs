@@ -11,13 +11,17 @@ use crate::web::Site;
 use crate::web::auth::Scope;
 use crate::web::error::{Cause, Problem};
 use crate::web::history::json_text;
+use crate::web::publish_rate::count_events;
 
 /// The route.
 pub async fn publish(State(site): State<Site>, request: Request) -> Result<Response, Problem> {
     let claims = site.auth.identify(request.headers())?;
     claims.require(Scope::Publish)?;
     let format = body_format(request.headers())?;
-    let bytes = read_body(request.into_body(), site.max_body_bytes).await?;
+    let bytes = read_body(request.into_body(), site.max_body_bytes, site.request_timeout).await?;
+    if let Some(rate) = &site.publish_rate {
+        rate.take(claims.subject.as_deref(), count_events(format, &bytes))?;
+    }
     let receipts = site.ingest.submit(Body { format, bytes }).await?;
     let epoch = &site.hub.settings().epoch;
     let events: Vec<Value> = receipts.into_iter().map(|receipt| to_json(epoch, receipt)).collect();

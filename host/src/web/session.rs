@@ -117,7 +117,7 @@ impl Sessions {
         Ok(Some(ticket))
     }
 
-    fn has_ended(&self, sid: &str) -> bool {
+    pub(super) fn has_ended(&self, sid: &str) -> bool {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(sid)
     }
 
@@ -256,7 +256,7 @@ mod tests {
 
     fn rig() -> Rig {
         let dir = tempfile::tempdir().unwrap();
-        let auth = Auth::new(KeySource::MadeSecretFile(dir.path().join("secret"))).unwrap();
+        let auth = Auth::new(KeySource::MadeSecretFile(dir.path().join("secret")), None).unwrap();
         Rig { _dir: dir, auth, scope: CookieScope { base_path: String::new(), secure: false } }
     }
 

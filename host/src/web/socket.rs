@@ -14,12 +14,11 @@ use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 
 use crate::engine::words::Subscription;
-use crate::hub::Hub;
 use crate::hub::client::Client;
 use crate::web::auth::Scope;
 use crate::web::error::{Cause, Problem};
 use crate::web::limits::ClientIp;
-use crate::web::{Site, grant_of, random_name};
+use crate::web::{Site, grant_of, random_name, recheck};
 
 /// What RFC 6455 section 1.3 appends to the client's key.
 const ACCEPT_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -45,40 +44,59 @@ pub async fn socket(
     let query = request.uri().query().unwrap_or_default().to_owned();
     let html = form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "format" && value == "html");
     let at_once = if html { Some(site.hub.read_stream_query(query, None, true, &grant).await?) } else { None };
-    let unrestricted = grant.is_unrestricted();
     let client = Arc::new(Client::new(random_name(), html, grant, Box::new(guard)));
+    upgrade(site, &mut request, client, at_once);
+    Ok(switch(accept, identity.protocol))
+}
 
-    let upgrade = hyper::upgrade::on(&mut request);
-    let hub = site.hub.clone();
+/// `/echo`, which the test-only program of that name serves to suites of RFC 6455: the same handshake, limits, framing
+/// and shard, with what a client says as the answer.
+pub async fn echo(State(site): State<Site>, ClientIp(ip): ClientIp, mut request: Request) -> Result<Response, Problem> {
+    let accept = accept_key(request.headers())?;
+    let identity = site.auth.identify_socket(request.headers())?;
+    let guard = site.limits.open(ip)?;
+    let client = Arc::new(Client::echo(random_name(), grant_of(&identity.claims), Box::new(guard)));
+    upgrade(site, &mut request, client, None);
+    Ok(switch(accept, identity.protocol))
+}
+
+/// Once the answer is sent, the socket goes to the hub.
+fn upgrade(site: Site, request: &mut Request, client: Arc<Client>, at_once: Option<Subscription>) {
+    let upgrade = hyper::upgrade::on(request);
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
-        if let Err(error) = take_over(&hub, client, upgraded, at_once, unrestricted).await {
+        if let Err(error) = take_over(&site, client, upgraded, at_once).await {
             tracing::debug!(%error, "a WebSocket was lost between its handshake and the hub");
         }
     });
+}
+
+/// The answer to a handshake.
+fn switch(accept: HeaderValue, protocol: Option<&'static str>) -> Response {
     let headers = [
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
     let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
-    if let Some(protocol) = identity.protocol {
+    if let Some(protocol) = protocol {
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     }
-    Ok(response)
+    response
 }
 
 async fn take_over(
-    hub: &Hub,
+    site: &Site,
     client: Arc<Client>,
     upgraded: Upgraded,
     at_once: Option<Subscription>,
-    unrestricted: bool,
 ) -> anyhow::Result<()> {
+    let hub = &site.hub;
     let (stream, behind) = raw(upgraded)?;
     let connection = hub.open_socket(Arc::clone(&client), stream, behind).await?;
+    recheck(site, connection, &client);
     if let Some(subscription) = at_once {
-        match hub.prepare(unrestricted, subscription).await {
+        match hub.prepare(client.grant().is_unrestricted(), subscription).await {
             Ok(prepared) => {
                 hub.begin(connection, &client, prepared);
             }

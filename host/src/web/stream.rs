@@ -15,7 +15,7 @@ use crate::hub::EventStream;
 use crate::hub::client::Client;
 use crate::web::error::Problem;
 use crate::web::limits::ClientIp;
-use crate::web::{Site, random_name};
+use crate::web::{Site, random_name, recheck};
 
 /// The route.
 pub async fn stream(
@@ -33,6 +33,7 @@ pub async fn stream(
     let client = Arc::new(Client::new(random_name(), false, grant, Box::new(guard)));
     let (connection, events) = site.hub.open_stream(Arc::clone(&client)).await?;
     site.hub.begin(connection, &client, prepared);
+    recheck(&site, connection, &client);
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache, no-transform"),

@@ -127,9 +127,10 @@ impl Subscription {
         if frame.kind == Told::Aside {
             return Take::Send;
         }
-        // The end of a replay settles nothing more, and is told all the same.
-        let marks_position = frame.kind == Told::Position && frame.from == frame.to && frame.to == self.position;
-        if frame.to <= self.position && !marks_position {
+        // The end of a replay settles nothing more, nor does the report that another log is gone; both are told all the
+        // same.
+        let settles_nothing = frame.from == frame.to && frame.to == self.position;
+        if frame.to <= self.position && !settles_nothing {
             return Take::Pass;
         }
         if frame.kind == Told::Skipped && frame.from < self.position {
@@ -446,5 +447,10 @@ mod tests {
         let mut subscription = subscription(5, Flow::Live);
         assert_eq!(subscription.take(&frame(Told::Position, 5, 5)), Take::Send);
         assert_eq!(subscription.take(&frame(Told::Position, 4, 4)), Take::Pass);
+    }
+
+    #[test]
+    fn promise_3_the_report_that_another_log_is_gone_is_told_though_its_range_is_empty() {
+        assert_eq!(subscription(0, Flow::Live).take(&frame(Told::Skipped, 0, 0)), Take::Send);
     }
 }

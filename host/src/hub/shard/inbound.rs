@@ -1,10 +1,12 @@
 //! What clients send: read, put together, counted, and handed on one message at a time.
 
+use std::net::Shutdown;
+
 use bytes::Bytes;
 
 use crate::clock::monotonic_ms;
 use crate::hub::protocol;
-use crate::hub::shard::connection::ReadEnd;
+use crate::hub::shard::connection::{ReadEnd, Transport, UNSENT_LIMIT};
 use crate::hub::shard::{CLOSE_WAIT_MS, Shard};
 use crate::hub::websocket::{self, CloseCode, Incoming, close};
 
@@ -75,6 +77,7 @@ impl Shard {
                     connection.deaf = true;
                     connection.decoder = None;
                     self.close(place, violation.code, violation.reason);
+                    self.say_no_more(place);
                     return;
                 }
             }
@@ -97,19 +100,43 @@ impl Shard {
             return;
         }
         match incoming {
-            Incoming::Text(_) | Incoming::Binary if connection.client.html => {}
+            Incoming::Text(_) | Incoming::Binary(_) if connection.client.html => {}
+            Incoming::Text(text) if connection.client.echo => self.answer(place, websocket::text(&text)),
+            Incoming::Binary(bytes) if connection.client.echo => self.answer(place, websocket::binary(&bytes)),
             Incoming::Text(text) => {
                 connection.busy = true;
                 protocol::spawn(&self.core, name, std::sync::Arc::clone(&connection.client), text);
             }
-            Incoming::Binary => self.close(place, close::BAD_MESSAGE, "messages are JSON texts, not binary"),
-            Incoming::Ping(payload) => {
-                // One who does not read gets no pongs: they would be queued without end.
-                if connection.lagging_since.is_none() && !connection.send_all(&[websocket::pong(&payload)]) {
-                    self.remove(place);
-                }
-            }
+            Incoming::Binary(_) => self.close(place, close::BAD_MESSAGE, "messages are JSON texts, not binary"),
+            Incoming::Ping(payload) => self.answer(place, websocket::pong(&payload)),
             Incoming::Pong | Incoming::Fragment | Incoming::Close(_) => {}
+        }
+    }
+
+    /// Answer what a client sent. One who asks and does not read gets no more answers past the limit of what may be
+    /// unsent (they would be queued without end), and the time of any slow reader to catch up.
+    pub(super) fn answer(&mut self, place: usize, frame: Bytes) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        if connection.closing.is_some() || connection.lagging_since.is_some() {
+            return;
+        }
+        if !connection.send_all(&[frame]) {
+            self.remove(place);
+        } else if connection.unsent() > UNSENT_LIMIT {
+            self.lag(place);
+        }
+    }
+
+    /// After what broke the framing no answer is understood: the connection ends for the client as soon as it has read why,
+    /// and what it still sends is thrown away until it hangs up. Ending it at once would reset it, and the reset would
+    /// overtake the close frame.
+    fn say_no_more(&mut self, place: usize) {
+        if let Some(connection) = self.connections.get_mut(place)
+            && connection.unsent() == 0
+            && let Transport::Socket(stream) = &connection.transport
+        {
+            // It fails on a socket that is gone, which the next read finds.
+            let _ = stream.shutdown(Shutdown::Write);
         }
     }
 

@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 65_536;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// It cannot be read.
-    #[error("cannot read the key file {path}: {source}")]
+    #[error("cannot read {path}: {source}")]
     Read {
         /// Which file.
         path: PathBuf,
@@ -48,10 +48,12 @@ pub enum KeyError {
         bytes: usize,
     },
     /// The file is too large to be one.
-    #[error("the key file {path} is larger than {MAX_BYTES} bytes")]
+    #[error("the file {path} is larger than {max} bytes")]
     Large {
         /// Which file.
         path: PathBuf,
+        /// What is read at most.
+        max: u64,
     },
     /// It is no JWK set, or there is no usable key in it.
     #[error("the key set in {path} is of no use: {why}")]
@@ -70,7 +72,7 @@ pub(super) fn read_key_file(path: &Path) -> Result<Vec<u8>, KeyError> {
     // One byte more than allowed tells "too large" from "just right", whatever the file claims its length to be.
     fs::File::open(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(KeyError::Large { path: path.to_owned() });
+        return Err(KeyError::Large { path: path.to_owned(), max: MAX_BYTES });
     }
     Ok(bytes)
 }
@@ -165,6 +167,9 @@ impl Secret {
             scope: String,
             #[serde(skip_serializing_if = "Option::is_none")]
             types: Option<&'a [String]>,
+            /// So that it can be taken back by its name.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            jti: Option<String>,
             iat: u64,
             exp: u64,
         }
@@ -172,6 +177,7 @@ impl Secret {
             sub: spec.subject.as_deref(),
             scope: spec.scopes.to_claim(),
             types: spec.types.as_deref(),
+            jti: random_hex().ok(),
             iat: now,
             exp: now.saturating_add(spec.ttl_seconds),
         })

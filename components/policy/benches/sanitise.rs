@@ -1,0 +1,57 @@
+//! Nanoseconds a byte of the sanitiser, on events as they are and on the worst texts there are: `cargo bench -p activity-policy`.
+#![expect(clippy::print_stdout, reason = "a bench prints")]
+
+#[path = "../corpus/worst.rs"]
+mod worst;
+
+use activity_policy::json::{Json, write_string};
+use activity_policy::sanitise;
+use std::hint::black_box;
+use std::time::Instant;
+
+/// The best of some runs, in nanoseconds.
+fn time(rounds: u32, mut run: impl FnMut()) -> f64 {
+    (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            for _ in 0..rounds {
+                run();
+            }
+            start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds)
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+fn main() {
+    let event = r#"{"task":"task-123","agent":"forge","bid_sats":100,"message":"Bid accepted after 3 rounds","tool":{"name":"search","args":{"query":"weather in Berlin","limit":10}},"tokens":{"input":512,"output":64},"url":"https://example.org/tasks/123?view=full","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}"#;
+    sanitise::secret_kind("builds the automaton");
+    let nanos = time(10_000, || {
+        if let Ok(mut json) = Json::parse(black_box(event), 64) {
+            sanitise::data(&mut json, &mut Vec::new());
+            black_box(&json);
+        }
+    });
+    println!("{:>10.0} ns  an event of {} bytes, parsed and cleaned", nanos, event.len());
+    let mut rows = Vec::new();
+    for (name, text) in worst::worst(65_536) {
+        let mut data = "{\"text\":".to_owned();
+        write_string(&text, &mut data);
+        data.push('}');
+        let nanos = time(1, || {
+            if let Ok(mut json) = Json::parse(&data, 64) {
+                sanitise::data(&mut json, &mut Vec::new());
+                black_box(&json);
+            }
+        });
+        rows.push((nanos, name, text.len()));
+    }
+    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+    println!("{:>10}  {:>8}  64 KiB of", "ms", "ns/byte");
+    for (nanos, name, length) in rows {
+        println!(
+            "{:>10.2}  {:>8.1}  {name}",
+            nanos / 1e6,
+            nanos / f64::from(u32::try_from(length).unwrap_or(u32::MAX))
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! Passwords and signatures in addresses.
+//!
+//! Always true: of an address only the password or the signature goes; scheme, user, host and path stay. An address is read once, and no
+//! more than a kilobyte of it.
+
+use super::super::bytes::{Alphabet, at, contains, find, looks_generated, member, sub};
+use super::super::scan::Scan;
+use super::super::values;
+
+/// `scheme://user:password@host`, whatever signs the password has.
+pub(super) fn address(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    if start == 0 || !at(bytes, start - 1).is_ascii_alphanumeric() {
+        return;
+    }
+    let whole = (scan.runs.end(bytes, Alphabet::Bare, after) - after).min(1024);
+    let rest = sub(bytes, after, after + whole);
+    let authority = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b',' | b'\\')).unwrap_or(whole);
+    let colon = sub(rest, 0, authority).iter().position(|&byte| byte == b':');
+    let mut at_sign = sub(rest, 0, authority).iter().rposition(|&byte| byte == b'@');
+    if let (None, Some(colon)) = (at_sign, colon) {
+        // A password with a slash in it, unless that is a port.
+        let port = sub(rest, colon + 1, authority).iter().all(u8::is_ascii_digit);
+        let host = |from: usize| rest.get(from).is_some_and(u8::is_ascii_alphanumeric);
+        let further = sub(rest, authority, whole.min(authority + 256))
+            .iter()
+            .position(|&byte| byte == b'@')
+            .map(|offset| authority + offset);
+        at_sign = further.filter(|&sign| !port && host(sign + 1));
+    }
+    if let Some(sign) = at_sign {
+        // A password with both: what follows this sign is no host then, and what follows a later one is.
+        let rest_of_it = sub(rest, sign + 1, authority);
+        let later = sub(rest, authority, authority + 256)
+            .iter()
+            .position(|&byte| byte == b'@')
+            .map(|offset| authority + offset);
+        let host = |host: &[u8]| host.iter().any(|byte| matches!(byte, b'.' | b':')) || host.starts_with(b"localhost");
+        if let Some(later) = later
+            && !host(rest_of_it)
+            && host(sub(rest, later + 1, later + 64))
+        {
+            at_sign = Some(later);
+        }
+    }
+    let Some(at_sign) = at_sign else { return };
+    match colon.filter(|&colon| colon < at_sign) {
+        Some(colon) => {
+            let password = sub(rest, colon + 1, at_sign);
+            if !values::placeholder(password) {
+                scan.context(after + colon + 1, after + at_sign, "url_password");
+            }
+        }
+        None => {
+            let user = sub(rest, 0, at_sign);
+            // Sentry's public keys stand there too.
+            if user.len() >= 20 && looks_generated(user, 16) && !contains(sub(rest, at_sign, whole), b"sentry") {
+                scan.context(after, after + at_sign, "url_password");
+            }
+        }
+    }
+}
+
+/// `jdbc:oracle:thin:user/password@host`
+pub(super) fn oracle_address(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let rest = sub(scan.bytes, after, scan.bytes.len().min(after + 256));
+    let end = rest.iter().take_while(|&&byte| member(byte, Alphabet::Bare)).count();
+    let (Some(slash), Some(sign)) = (find(sub(rest, 0, end), b"/"), find(sub(rest, 0, end), b"@")) else { return };
+    scan.context(after + slash + 1, after + sign, "url_password");
+}
+
+/// `user:password@tcp(host:3306)/db`
+pub(super) fn driver_address(scan: &mut Scan<'_>, start: usize, _: usize) {
+    let from = start.saturating_sub(128);
+    let before = sub(scan.bytes, from, start);
+    let begin = before.iter().rposition(|&byte| !member(byte, Alphabet::Bare)).map_or(0, |index| index + 1);
+    if let Some(colon) = find(sub(before, begin, before.len()), b":") {
+        scan.context(from + begin + colon + 1, start, "url_password");
+    }
+}
+
+/// Signatures in addresses: whoever has one may act until it expires.
+pub(super) fn signature(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let before = start.checked_sub(1).map_or(0, |index| at(bytes, index));
+    if !matches!(before, b'&' | b'?' | b';' | b'-' | b',' | b' ') {
+        return;
+    }
+    let end = after
+        + sub(bytes, after, bytes.len())
+            .iter()
+            .take_while(|&&byte| member(byte, Alphabet::Base64) || matches!(byte, b'%' | b'-' | b'_' | b'~'))
+            .count();
+    if end - after >= 20 {
+        scan.context(after, end, "url_signature");
+    }
+}

@@ -1,0 +1,552 @@
+//! Reads a name as a person would: does `dbPassword`, `X-Api-Key` or `pаsswоrd` (two letters of it Cyrillic) hold a secret, does
+//! `token_count` only speak of one?
+//!
+//! Always true: the style of a name (snake, kebab, camel, glued, shouted) and characters that only look different do not change
+//! the answer. English names end with what they are: `reset_password_token` is a token, `password_reset_requested` a request. So the
+//! last secret noun counts, and what follows it may turn it into something harmless. What becomes of the value is for others.
+
+mod name;
+
+use super::words;
+use name::Words;
+
+/// What a name says of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Nothing.
+    Plain,
+    /// The value is a secret of this kind.
+    Secret {
+        kind: &'static str,
+        /// The name is a plural: a number under it counts.
+        plural: bool,
+    },
+    /// The value is a secret of this kind if it looks like one.
+    Maybe(&'static str),
+}
+
+/// Names of secrets in other languages, as they stand before letters are folded.
+const FOREIGN: [&str; 9] =
+    ["пароль", "парола", "密码", "密碼", "パスワード", "비밀번호", "кодовое слово", "секрет", "סיסמה"];
+
+/// Nouns that are secrets by themselves.
+fn noun(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "password" | "passwords" | "passwd" | "passwds" | "passwort" | "passwrd" | "pword" | "psswd" | "pwd"
+        | "pwds" | "pw" | "psw" | "kennwort" | "senha" | "contrasena" | "motdepasse" | "wachtwoord" | "haslo"
+        | "parola" | "userpass" | "dbpass" | "rootpass" | "adminpass" | "smtppass" | "mypass" | "ftppass"
+        | "mysqlpass" | "rootpw" | "adminpw" | "dbpw" | "userpw" | "passphrase" | "passphrases" | "passcode"
+        | "passcodes" => "password",
+        "secret" | "secrets" | "authkey" | "secretkey" | "secretaccesskey" | "encryptionkey" | "signingkey"
+        | "masterkey" | "sharedkey" | "sessionkey" | "accountkey" | "accesskey" | "sharedaccesskey"
+        | "clientsecret" | "appsecret" => "secret",
+        "token" | "tokens" | "authtoken" | "accesstoken" | "refreshtoken" | "idtoken" | "apitoken" | "sessiontoken"
+        | "csrftoken" | "xsrftoken" | "usertoken" | "bottoken" | "jwttoken" | "oauthtoken" | "bearertoken"
+        | "sastoken" | "securitytoken" => "token",
+        "jwt" | "bearer" | "jwts" => "token",
+        "apikey" | "apikeys" | "appkey" | "adminkey" | "inkey" | "invoicekey" => "api_key",
+        "credential" | "credentials" | "creds" | "cred" => "credential",
+        "authorization" | "authorisation" => "authorization",
+        "cookie" | "cookies" | "phpsessid" | "jsessionid" => "cookie",
+        "privatekey" | "privkey" | "privatekeys" | "nsec" | "xprv" | "wif" | "sshkey" => "private_key",
+        "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" => "mnemonic",
+        "macaroon" | "macaroons" => "macaroon",
+        "preimage" | "preimages" => "preimage",
+        "cvv" | "cvv2" | "cvc" | "cvc2" => "cvv",
+        "otp" | "totp" => "otp",
+        "ssn" => "ssn",
+        _ => return None,
+    })
+}
+
+/// Nouns that are found at the end of a word written without a break (`dbpassword`), and so at its start (`passwordhash`).
+const GLUED: [(&str, &str); 16] = [
+    ("password", "password"),
+    ("passwd", "password"),
+    ("passphrase", "password"),
+    ("secret", "secret"),
+    ("apikey", "api_key"),
+    ("authtoken", "token"),
+    ("accesstoken", "token"),
+    ("refreshtoken", "token"),
+    ("apitoken", "token"),
+    ("secretkey", "secret"),
+    ("accesskey", "secret"),
+    ("privatekey", "private_key"),
+    ("privkey", "private_key"),
+    ("credentials", "credential"),
+    ("macaroon", "macaroon"),
+    ("mnemonic", "mnemonic"),
+];
+
+/// What a `key` unlocks, when the word before it says that it must not be known. Names of vendors are among them: `stripe_key`.
+fn key_of(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "api" | "admin" | "function" | "functions" | "consumer" | "subscription" | "server" | "rapidapi"
+        | "invoice" | "webhook" => "api_key",
+        "secret" | "access" | "auth" | "authentication" | "authorization" | "encryption" | "encrypt" | "decryption"
+        | "decrypt" | "signing" | "sign" | "master" | "root" | "account" | "shared" | "session" | "service"
+        | "symmetric" | "hmac" | "aes" | "deploy" | "storage" | "cipher" | "crypto" | "wallet" | "recovery"
+        | "security" | "sse" | "client" | "fernet" | "cookie" => "secret",
+        "private" | "priv" | "ssh" | "rsa" | "dsa" | "ecdsa" | "ed25519" | "ec" | "pgp" | "gpg" | "tls" | "ssl"
+        | "pem" | "nostr" => "private_key",
+        "aws" | "gcp" | "azure" | "google" | "gemini" | "openai" | "anthropic" | "claude" | "mistral" | "groq"
+        | "cohere" | "pinecone" | "huggingface" | "replicate" | "stripe" | "twilio" | "sendgrid" | "mailgun"
+        | "mailchimp" | "algolia" | "datadog" | "newrelic" | "cloudflare" | "fastly" | "heroku" | "slack"
+        | "discord" | "telegram" | "firebase" | "supabase" | "segment" | "mixpanel" | "amplitude" | "honeycomb"
+        | "grafana" | "sentry" | "pagerduty" | "okta" | "auth0" | "deepl" | "elevenlabs" | "lnbits" | "openrouter"
+        | "perplexity" | "tavily" | "serpapi" | "etherscan" | "infura" | "alchemy" | "coinbase" | "binance"
+        | "kraken" => "api_key",
+        _ => return None,
+    })
+}
+
+/// Words after a noun which leave it what it is: `password_confirmation`, `token_value`, `API_KEY_PROD`.
+fn keeps(word: &str) -> bool {
+    words::KEEPS.contains(word)
+}
+
+/// Words after a noun which make it something else: `token_count`, `password_policy`, `secret_name`.
+fn turns(word: &str) -> bool {
+    words::TURNS.contains(word)
+}
+
+/// First words that make a question or a command of a name: `has_password`, `require_token`.
+fn asks(word: &str) -> bool {
+    words::ASKS.contains(word)
+}
+
+/// Words before `token` that make it something other than a proof: a place in a list, a word of a language model, a coin.
+fn other_token(word: &str) -> bool {
+    words::OTHER_TOKENS.contains(word)
+}
+
+/// Reads a name.
+pub(super) fn classify(name: &str) -> Key {
+    // A name that was a secret itself names nothing any more.
+    if name.len() < 2 || name.contains("[redacted:") {
+        return Key::Plain;
+    }
+    if !name.is_ascii() && FOREIGN.iter().any(|word| name.to_lowercase().contains(word)) {
+        return Key::Secret { kind: "password", plural: false };
+    }
+    let words = Words::of(name);
+    let read = read(&words);
+    if read != Key::Plain || !name.bytes().any(|byte| matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'@' | b'$')) {
+        return read;
+    }
+    // Digits that stand for letters. Only in words long enough that nothing else is meant.
+    let straight: String = name
+        .chars()
+        .map(|ch| match ch {
+            '0' => 'o',
+            '1' => 'i',
+            '3' => 'e',
+            '4' | '@' => 'a',
+            '5' | '$' => 's',
+            ch => ch,
+        })
+        .collect();
+    match straight.to_ascii_lowercase().as_str() {
+        lower
+            if ["password", "passwd", "secret", "token", "apikey", "api_key"]
+                .iter()
+                .any(|noun| lower.contains(noun)) =>
+        {
+            match self::read(&Words::of(&straight)) {
+                Key::Secret { kind, plural } => Key::Secret { kind, plural },
+                _ => Key::Plain,
+            }
+        }
+        _ => Key::Plain,
+    }
+}
+
+/// Whether a member of an object that holds a secret only describes it: its `name`, `type`, `expires_at`, `user`.
+pub(super) fn describes(name: &str) -> bool {
+    let words = Words::of(name);
+    words.count > 0 && (turns(words.get(words.count - 1)) || asks(words.get(0)))
+}
+
+fn read(words: &Words) -> Key {
+    let count = words.count;
+    // From the end, the first noun that is found is the one that counts.
+    for last in (0..count).rev() {
+        let word = words.get(last);
+        if !words::STEMS.contains(word) && glued(word, last).is_none() {
+            continue;
+        }
+        let before = |steps: usize| last.checked_sub(steps).map_or("", |index| words.get(index));
+        let found = phrase(words, last).or_else(|| noun(word).map(|kind| (kind, last))).or_else(|| glued(word, last));
+        let Some((kind, first)) = found else {
+            match (word, weak(words, last)) {
+                (_, Some(key)) if last + 1 == count => return key,
+                ("key" | "keys", _) if last + 1 == count || words.get(last + 1) != "id" => {
+                    let qualified = key_of(before(1)).filter(|_| last > 0 && before(2) != "public");
+                    if let Some(kind) = qualified {
+                        return after(words, last + 1, Key::Secret { kind, plural: word == "keys" }, kind);
+                    }
+                    if last + 1 == count
+                        && matches!(
+                            before(1),
+                            "app"
+                                | "application"
+                                | "user"
+                                | "license"
+                                | "licence"
+                                | "activation"
+                                | "data"
+                                | "bot"
+                                | "hash"
+                        )
+                    {
+                        return Key::Maybe("api_key");
+                    }
+                }
+                _ => {}
+            }
+            continue;
+        };
+        let qualifier = first.checked_sub(1).map_or("", |index| words.get(index));
+        if matches!(qualifier, "public" | "publishable" | "pub") {
+            return Key::Plain;
+        }
+        if first > 0 && asks(words.get(0)) {
+            return Key::Plain;
+        }
+        if matches!(word, "token" | "tokens") && other_token(qualifier) {
+            return Key::Plain;
+        }
+        if kind == "password" && matches!(qualifier, "reset" | "forgot" | "forgotten" | "change") && last + 1 == count {
+            return Key::Maybe(kind);
+        }
+        // Language models count tokens and return them: `tokens` alone says little.
+        let plain_plural = word == "tokens" && first == last;
+        let key = if plain_plural || (word == "cred") {
+            Key::Maybe(kind)
+        } else {
+            Key::Secret { kind, plural: word.ends_with('s') }
+        };
+        return after(words, last + 1, key, kind);
+    }
+    Key::Plain
+}
+
+/// What the words after the noun leave of it.
+fn after(words: &Words, from: usize, key: Key, kind: &'static str) -> Key {
+    let mut key = key;
+    for index in from..words.count {
+        let word = words.get(index);
+        if matches!(word, "for" | "of" | "from") {
+            return key;
+        }
+        if kind == "password"
+            && matches!(
+                word,
+                "hash" | "digest" | "bcrypt" | "argon" | "crypt" | "md5" | "md" | "sha" | "hashes" | "hashed"
+            )
+        {
+            continue;
+        }
+        if word.bytes().all(|byte| byte.is_ascii_digit()) || keeps(word) {
+            continue;
+        }
+        if turns(word) {
+            return Key::Plain;
+        }
+        if !matches!(key, Key::Plain) {
+            key = Key::Maybe(kind);
+        }
+    }
+    key
+}
+
+/// Nouns of two or three words that end at `last`, and where they begin.
+fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
+    let first = last.checked_sub(1)?;
+    let kind = match (words.get(first), words.get(last)) {
+        ("pass", "word" | "words" | "phrase" | "phrases" | "code") => "password",
+        ("seed" | "recovery" | "mnemonic" | "backup", "phrase" | "phrases" | "words" | "seed" | "key" | "mnemonic") => {
+            "mnemonic"
+        }
+        ("wallet" | "master" | "hd" | "aezeed" | "cipher", "seed") => "mnemonic",
+        (
+            "security" | "mfa" | "otp" | "fa" | "authorization" | "auth" | "recovery" | "backup" | "pin" | "totp"
+            | "passwordless",
+            "code" | "codes",
+        ) => "otp",
+        ("time", "code" | "pin" | "passcode") if first > 0 && words.get(first - 1) == "one" => "otp",
+        ("verification" | "login" | "sms" | "signin", "code") => "otp",
+        ("factor", "code") => "otp",
+        ("security" | "secret", "answer") => "secret",
+        ("nostr" | "wallet" | "hex" | "signer", "sk") => "private_key",
+        ("code", "verifier") => "secret",
+        ("set", "cookie" | "cookies") => "cookie",
+        ("basic" | "http", "auth") => "authorization",
+        ("priv", "key" | "keys") => "private_key",
+        ("social", "security") => "ssn",
+        ("mot", "passe") => "password",
+        ("passe", _) if first > 1 && words.get(first - 1) == "de" => "password",
+        (
+            "user" | "card" | "debit" | "credit" | "atm" | "sim" | "security" | "account" | "wallet" | "device"
+            | "login" | "access" | "new" | "old" | "current" | "lock" | "screen" | "door" | "parental" | "bank"
+            | "secret",
+            "pin",
+        ) => "pin",
+        (
+            "db" | "database" | "smtp" | "user" | "admin" | "ftp" | "sftp" | "mysql" | "redis" | "root" | "sudo"
+            | "wifi" | "vpn" | "ssh" | "proxy" | "auth" | "login" | "http" | "mail" | "email" | "imap" | "ldap"
+            | "postgres" | "pg" | "rabbitmq" | "mongo" | "mongodb" | "sql" | "app" | "my" | "master" | "keystore"
+            | "truststore" | "key" | "web" | "api" | "service" | "account" | "mqtt" | "amqp" | "wp" | "cert" | "pfx"
+            | "jdbc" | "rpc" | "bitcoin" | "wallet" | "new" | "old",
+            "pass",
+        ) => "password",
+        _ => return None,
+    };
+    Some((kind, first))
+}
+
+/// Names that are secrets only if their value looks like one.
+fn weak(words: &Words, last: usize) -> Option<Key> {
+    let alone = last == 0;
+    Some(match words.get(last) {
+        "pin" if alone => Key::Maybe("pin"),
+        "pincode" if alone => Key::Maybe("pin"),
+        "pass" if alone => Key::Maybe("password"),
+        "auth" if alone && words.leading_underscore => Key::Secret { kind: "authorization", plural: false },
+        "auth" | "authentication" => Key::Maybe("authorization"),
+        "seed" | "entropy" | "sas" => Key::Maybe("secret"),
+        "sk" if alone => Key::Maybe("secret"),
+        "rune" => Key::Maybe("rune"),
+        "nwc" => Key::Maybe("secret"),
+        _ => return None,
+    })
+}
+
+/// A noun at either end of a word that was written without a break.
+fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
+    if word.len() < 7 {
+        return None;
+    }
+    GLUED.iter().find_map(|&(noun, kind)| {
+        if word.ends_with(noun) {
+            return Some((kind, at));
+        }
+        let rest = word.strip_prefix(noun)?;
+        (keeps(rest) || rest == "hash" && kind == "password" || rest.bytes().all(|byte| byte.is_ascii_digit()))
+            .then_some((kind, at))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_in_every_style() {
+        for name in [
+            "password",
+            "PASSWORD",
+            "Password",
+            "pass_word",
+            "passWord",
+            "user-password",
+            "dbPassword",
+            "DB_PASSWORD_PROD",
+            "password2",
+            "passwordConfirmation",
+            "new_password",
+            "old.password",
+            "userpassword",
+            "passwd",
+            "pwd",
+            "passphrase",
+            "DB_PASS",
+            "smtpPass",
+            "secret",
+            "client_secret",
+            "clientSecret",
+            "CLIENTSECRET",
+            "secret_key",
+            "SECRET_KEY_BASE",
+            "aws_secret_access_key",
+            "token",
+            "access_token",
+            "refreshToken",
+            "X-Auth-Token",
+            "x-amz-security-token",
+            "GITHUB_TOKEN",
+            "reset_password_token",
+            "csrf_token",
+            "_authToken",
+            "token_value",
+            "id_token",
+            "api_key",
+            "apiKey",
+            "APIKey",
+            "APIKEY",
+            "x-api-key",
+            "X-API-KEY",
+            "openai_api_key",
+            "STRIPE_KEY",
+            "api-keys",
+            "private_key",
+            "privateKey",
+            "ssh_private_key",
+            "PRIV_KEY",
+            "encryption_key",
+            "authorization",
+            "Authorization",
+            "Proxy-Authorization",
+            "cookie",
+            "Set-Cookie",
+            "credentials",
+            "creds",
+            "jwt",
+            "mnemonic",
+            "seed_phrase",
+            "seedPhrase",
+            "recovery_phrase",
+            "macaroon",
+            "admin_macaroon",
+            "macaroonHex",
+            "preimage",
+            "payment_preimage",
+            "cvv",
+            "card_pin",
+            "otp",
+            "mfa_code",
+            "ssn",
+            "pаsswоrd",
+            "pass\u{200b}word",
+            "ｐａｓｓｗｏｒｄ",
+            "пароль",
+            "密码",
+            "p4ssw0rd",
+            "s3cret",
+            "password_hash",
+            "session_token",
+            "accountKey",
+            "SharedAccessKey",
+            "basic_auth",
+            "nsec",
+            "nostr_key",
+            "api_token",
+            "passwords",
+            "db.password",
+            "spring.datasource.password",
+            "$password",
+            "--password",
+            "tok\u{ad}en",
+            "secretKey1",
+        ] {
+            assert!(matches!(classify(name), Key::Secret { .. }), "{name}: {:?}", classify(name));
+        }
+    }
+
+    #[test]
+    fn names_that_only_speak_of_secrets() {
+        for name in [
+            "password_reset_requested",
+            "token_count",
+            "tokens_used",
+            "author",
+            "secretary",
+            "key",
+            "keyboard",
+            "primary_key",
+            "public_key",
+            "auth_method",
+            "has_password",
+            "password_changed_at",
+            "tokenizer",
+            "token_type",
+            "max_tokens",
+            "prompt_tokens",
+            "completion_tokens",
+            "total_tokens",
+            "tokenCount",
+            "secret_name",
+            "password_policy",
+            "password_length",
+            "token_expires_at",
+            "expires_in",
+            "cache_key",
+            "idempotency_key",
+            "foreignKey",
+            "partition_key",
+            "sort_key",
+            "s3_key",
+            "next_page_token",
+            "nextPageToken",
+            "eos_token",
+            "authored_by",
+            "authority",
+            "compass",
+            "passenger",
+            "bypass",
+            "passed",
+            "password_strength",
+            "is_secret",
+            "tokens_per_second",
+            "time_to_first_token_ms",
+            "publishable_key",
+            "keys",
+            "passport",
+            "secretariat",
+            "tokenized",
+            "session_id",
+            "sessionId",
+            "signature",
+            "token_symbol",
+            "token_address",
+            "key_id",
+            "access_key_id",
+            "cookie_consent",
+            "api_key_id",
+            "password_file",
+            "monkey",
+            "donkey",
+            "turkey",
+            "hotkey",
+            "description",
+            "api",
+            "username",
+            "gpio_pin",
+            "pinned",
+            "spinner",
+            "opinion",
+            "token_budget",
+            "tokenUsage",
+            "passes",
+            "discount",
+            "account",
+            "secretName",
+            "issue_key",
+            "object_key",
+            "pubkey",
+            "publicKey",
+            "ssh_public_key",
+            "payment_hash",
+            "code",
+            "error_code",
+            "status_code",
+            "credential_id",
+            "requires_token",
+            "cookies_enabled",
+            "auth_provider",
+            "authenticated",
+            "passing",
+            "key_count",
+        ] {
+            assert_eq!(classify(name), Key::Plain, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_leave_it_to_the_value() {
+        for name in ["tokens", "pin", "pass", "auth", "seed", "token_slack", "reset_password"] {
+            assert!(matches!(classify(name), Key::Maybe(_)), "{name}: {:?}", classify(name));
+        }
+    }
+}
