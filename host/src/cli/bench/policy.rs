@@ -11,9 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use super::{number, rounded};
-use crate::engine::words::{
-    Body, BodyFormat, Channel, Format, LaneKey, PublishLimits, Settings, Shown, Submission,
-};
+use crate::engine::words::{Body, BodyFormat, Channel, Format, LaneKey, PublishLimits, Settings, Shown, Submission};
 use crate::engine::{Engine, EngineOptions};
 use crate::metrics::Metrics;
 use crate::store::{
@@ -63,7 +61,12 @@ pub struct Cost {
 /// A component does not start, or fails.
 pub fn measure() -> anyhow::Result<Report> {
     let engine = Engine::new(EngineOptions::default(), Arc::new(Metrics::new()))?;
-    Ok(Report { event_bytes: EVENT.len(), batch: BATCH, event_log: event_log(&engine)?, broadcaster: broadcaster(&engine)? })
+    Ok(Report {
+        event_bytes: EVENT.len(),
+        batch: BATCH,
+        event_log: event_log(&engine)?,
+        broadcaster: broadcaster(&engine)?,
+    })
 }
 
 fn event_log(engine: &Engine) -> anyhow::Result<Cost> {
@@ -91,13 +94,8 @@ fn event_log(engine: &Engine) -> anyhow::Result<Cost> {
 fn broadcaster(engine: &Engine) -> anyhow::Result<Cost> {
     let settings = Settings { epoch: "0123456789ab".to_owned(), rate: RATE, buffer: 100, ping_ms: 25_000 };
     let mut component = engine.broadcaster(settings)?;
-    let key = LaneKey {
-        channel: Channel::Events,
-        filter: Filter::default(),
-        rate: RATE,
-        format: Format::Json,
-        label: None,
-    };
+    let key =
+        LaneKey { channel: Channel::Events, filter: Filter::default(), rate: RATE, format: Format::Json, label: None };
     component.open_lane(&key, 0, &[])?;
     let event = accepted()?;
     let mut seq = 0;
