@@ -4,7 +4,6 @@
 use crate::cursor::{self, write_number};
 use crate::json::write_string;
 use crate::skipped::most_frequent;
-use crate::text::first_byte;
 use crate::time;
 use crate::words::{Display, ErrorCode, Event, LaneKey, Seq, Settings, Skipped};
 
@@ -170,9 +169,11 @@ fn write_cursor(epoch: &str, seq: Seq, out: &mut String) {
 
 /// Data as it was stored, on one line: a line break outside of a string would end a line of an event stream.
 fn write_data(data: &str, out: &mut String) {
+    // All bytes are looked at, without a way out, since that is many bytes at a time.
+    let has_break = data.bytes().fold(false, |found, b| found | (b == b'\n') | (b == b'\r'));
     if !(data.starts_with('{') && data.ends_with('}')) {
         out.push_str("{}");
-    } else if first_byte(data.as_bytes(), |byte| matches!(byte, b'\n' | b'\r')).is_some() {
+    } else if has_break {
         out.extend(data.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }));
     } else {
         out.push_str(data);

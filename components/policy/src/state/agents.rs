@@ -64,7 +64,7 @@ impl Agents {
                 None if agent.status == "offline" => "online".clone_into(&mut agent.status),
                 None => {}
             }
-            // Into the room that is there: this is done for every event.
+            // Into the texts that are there: this is done for nearly every event.
             event.event_type.clone_into(&mut agent.last.event_type);
             body.words().text.clone_into(&mut agent.last.text);
             event.timestamp.clone_into(&mut agent.last.timestamp);

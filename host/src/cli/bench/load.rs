@@ -3,7 +3,6 @@
 //! Latency is from the moment the publisher sent an event, which stands in its data, to the moment its frame was read;
 //! all are processes of one machine, which share a monotonic clock.
 
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -283,7 +282,7 @@ fn latency_ms(payload: &[u8]) -> Option<f64> {
 
 /// Publishers that send single events at a steady rate until told to stop.
 pub struct Publishers {
-    threads: VecDeque<std::thread::JoinHandle<anyhow::Result<u64>>>,
+    threads: Vec<std::thread::JoinHandle<anyhow::Result<u64>>>,
     done: Arc<AtomicBool>,
 }
 
