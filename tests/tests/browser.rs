@@ -34,10 +34,10 @@ fn signed_in(test: &str) -> Option<(Server, Browser, activity_feed_tests::Client
     Some((server, browser, http))
 }
 
-/// The lines of the page's last widget that show an event, from top to bottom.
+/// The lines of the page's first widget that show an event, from top to bottom.
 fn rows(browser: &Browser) -> Vec<String> {
     let script = "
-        const widget = [...document.querySelectorAll('activity-feed')].at(-1);
+        const widget = document.querySelector('activity-feed');
         const lines = [...(widget?.shadowRoot ?? widget ?? document.body).querySelectorAll('li')];
         return lines.filter((line) => line.querySelector('time')).map((line) => line.innerText.replace(/\\s+/g, ' '));";
     let lines = browser.run(script);
@@ -150,8 +150,8 @@ fn the_widget_is_two_lines_in_any_page_of_the_server() {
         widget.setAttribute('src', '/ws');
         widget.setAttribute('types', 'task.*');
         widget.setAttribute('limit', '3');
-        document.body.append(widget);
-        return document.body.lastElementChild === widget;";
+        document.body.prepend(widget);
+        return document.querySelector('activity-feed') === widget;";
     assert_eq!(browser.run(embed), true);
     for n in 0..6 {
         let events = json!([
