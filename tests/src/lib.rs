@@ -18,6 +18,7 @@ pub mod http;
 pub mod ledger;
 pub mod rawws;
 pub mod server;
+pub mod spin;
 pub mod sse;
 pub mod tokens;
 pub mod wait;
