@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod needs;
 pub mod rawws;
 pub mod server;
+pub mod spin;
 pub mod sse;
 pub mod tokens;
 pub mod wait;
