@@ -17,8 +17,16 @@ const COMPONENTS: [(&str, &str, &str); 2] = [
 ];
 
 /// What a component's bytes depend on, from the workspace's root.
-const SOURCES: [&str; 6] =
-    ["components/policy", "components/event-log", "components/broadcaster", "wit", "Cargo.toml", "Cargo.lock"];
+const SOURCES: [&str; 8] = [
+    ".cargo/config.toml",
+    "components/heap",
+    "components/policy",
+    "components/event-log",
+    "components/broadcaster",
+    "wit",
+    "Cargo.toml",
+    "Cargo.lock",
+];
 
 fn main() -> ExitCode {
     match build() {

@@ -111,7 +111,9 @@ impl App {
         });
         let retention = Retention { age: options.retain, events: options.retain_events };
         if retention.is_any() {
-            std::thread::Builder::new().name("retention".to_owned()).spawn(move || retention::run(&feed, retention))?;
+            std::thread::Builder::new()
+                .name("retention".to_owned())
+                .spawn(move || retention::run(feed.store(), retention))?;
         }
         Ok(Self { options, address, listener, site, engine })
     }

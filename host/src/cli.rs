@@ -2,15 +2,22 @@
 //! Options are also read from the environment (`ACTIVITY_FEED_…`), here and nowhere else. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage. Results go to stdout, everything else to stderr.
 
+mod bench;
 mod client;
 pub mod component;
+mod delivery;
 mod demo;
+mod export;
+mod fields;
+mod import;
 mod input;
 mod log;
 mod logging;
+mod man;
 mod serve;
 mod tail;
 mod token;
+mod upkeep;
 
 use std::io;
 use std::process::ExitCode;
@@ -42,16 +49,28 @@ enum Command {
     Log(log::Args),
     /// Follow a feed in the terminal.
     Tail(tail::Args),
+    /// Print the log as NDJSON, one event a line, oldest first.
+    Export(export::Args),
+    /// Append what `export` printed, or what another program writes into an SQLite table.
+    Import(import::Args),
     /// Mint a signed token and print it.
     Token(token::Args),
+    /// Remove old events from a log now, whether a server runs on it or not.
+    Prune(upkeep::PruneArgs),
+    /// Write a consistent copy of a log, whether a server runs on it or not.
+    Backup(upkeep::BackupArgs),
     /// Look into components.
     #[command(subcommand)]
     Component(component::Command),
+    /// Measure this machine: appends, the policy, fan-out, idle clients, replay.
+    Bench(bench::Args),
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page.
+    Man(man::Args),
 }
 
 /// What was asked for cannot be, however often it is tried.
@@ -88,8 +107,14 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Tail(args) => tail::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Prune(args) => upkeep::prune(&args),
+        Command::Backup(args) => upkeep::backup(&args),
         Command::Component(command) => component::run(command),
+        Command::Bench(args) => bench::run(&args),
+        Command::Man(args) => man::run(&args, Cli::command()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
             Ok(())

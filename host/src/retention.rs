@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::unix_ms;
-use crate::hub::feed::Feed;
-use crate::store::{Seq, StoreError};
+use crate::store::{EventStore, Seq, StoreError};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -30,9 +29,9 @@ impl Retention {
 }
 
 /// Look every few seconds, for as long as the process lives.
-pub fn run(feed: &Arc<Feed>, retention: Retention) {
+pub fn run(store: &Arc<dyn EventStore>, retention: Retention) {
     loop {
-        if let Err(error) = apply(feed, retention) {
+        if let Err(error) = apply(store.as_ref(), retention) {
             tracing::warn!(%error, "retention is put off");
         }
         std::thread::sleep(PERIOD);
@@ -43,8 +42,7 @@ pub fn run(feed: &Arc<Feed>, retention: Retention) {
 ///
 /// # Errors
 /// The store's; what was removed before stays removed.
-pub fn apply(feed: &Feed, retention: Retention) -> Result<u64, StoreError> {
-    let store = feed.store();
+pub fn apply(store: &dyn EventStore, retention: Retention) -> Result<u64, StoreError> {
     let bounds = store.bounds()?;
     let mut until: Seq = 0;
     if let Some(age) = retention.age {

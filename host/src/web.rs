@@ -11,6 +11,7 @@ pub mod origin;
 mod pages;
 mod publish;
 pub mod publish_rate;
+mod reference;
 pub mod session;
 mod socket;
 mod stream;
@@ -129,6 +130,7 @@ pub fn router(site: Site, doors: Doors, base_path: &str) -> Router {
     let api = if site.echo { api.route("/echo", get(socket::echo)) } else { api };
     let routes = api
         .merge(pages::routes())
+        .merge(reference::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&site), upgrade_live))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), renew_cookie))
         .method_not_allowed_fallback(|| async {

@@ -51,7 +51,15 @@ fn build() -> PathBuf {
         "debug" => "dev",
         other => other,
     };
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What cargo tells a test about its own crate would make another build of the program than the one at hand.
+    let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_", "CARGO_TARGET_TMPDIR"];
+    for (name, _) in env::vars_os() {
+        if told.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
+    let output = cargo
         .args(["build", "--package", "activity-feed", "--bin", "activity-feed", "--message-format", "json"])
         .args(["--profile", profile, "--target-dir"])
         .arg(target)

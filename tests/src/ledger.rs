@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Ws;
 use crate::events::seq_of;
 use crate::wait::SLACK;
+use crate::{SOON, Ws};
 
 /// Within this an event is delivered or reported (promise 2).
 pub const FRESH: Duration = Duration::from_millis(1500);
@@ -121,6 +121,14 @@ impl Ledger {
     fn settle(&mut self, cursor: &Value) {
         self.settled = seq_of(cursor);
         cursor.as_str().unwrap_or_default().clone_into(&mut self.cursor);
+    }
+
+    /// Enters a replay, up to and with its `caught_up`: what comes from then on is live.
+    #[track_caller]
+    pub fn catch_up(&mut self, ws: &mut Ws) {
+        for frame in ws.until("caught_up", SOON, |frame| frame["type"] == "caught_up") {
+            self.take(&frame);
+        }
     }
 
     /// Reads a socket into the books until everything up to `seq` is settled.

@@ -87,6 +87,18 @@ impl Server {
         (self.child, self.addr, self.ready_after) = spawn(&self.args, &self.stdout, &self.stderr);
     }
 
+    /// Starts the server again with a retention of so many events, and waits until the others are gone.
+    #[track_caller]
+    pub fn keep(&mut self, events: usize) {
+        self.kill();
+        self.args.extend(["--retain-events".to_owned(), events.to_string()]);
+        self.start_again();
+        wait_for("retention", SOON, || {
+            let page = self.http().history("since=earliest&limit=1000");
+            page["events"].as_array().is_some_and(|kept| kept.len() == events).then_some(())
+        });
+    }
+
     /// Asks the server to drain.
     pub fn terminate(&self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has an id");

@@ -34,9 +34,28 @@ fn signed_in(test: &str) -> Option<(Server, Browser, activity_feed_tests::Client
     Some((server, browser, http))
 }
 
-/// How often this text stands in what the page shows.
-fn times(browser: &Browser, text: &str) -> usize {
-    browser.text().matches(text).count()
+/// The lines of the page's first widget that show an event, from top to bottom.
+fn rows(browser: &Browser) -> Vec<String> {
+    let script = "
+        const widget = document.querySelector('activity-feed');
+        const lines = [...(widget?.shadowRoot ?? widget ?? document.body).querySelectorAll('li')];
+        return lines.filter((line) => line.querySelector('time')).map((line) => line.innerText.replace(/\\s+/g, ' '));";
+    let lines = browser.run(script);
+    lines.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+}
+
+/// Which lines hold this text.
+fn places(browser: &Browser, text: &str) -> Vec<usize> {
+    let rows = rows(browser);
+    (0..rows.len()).filter(|at| rows[*at].contains(text)).collect()
+}
+
+/// Waits until a line holds this text, and gives the only one that does.
+#[track_caller]
+fn shown(browser: &Browser, text: &str, limit: Duration) -> usize {
+    let found = wait_for(text, limit, || Some(places(browser, text)).filter(|found| !found.is_empty()));
+    assert_eq!(found.len(), 1, "{text} once: {:?}", rows(browser));
+    found[0]
 }
 
 #[test]
@@ -47,11 +66,12 @@ fn the_live_page_shows_an_event_soon_after_it_was_posted() {
     let page = browser.wait_text("LIVE ACTIVITY", SHOWN);
     assert!(page.contains("Show All Events"), "{page}");
     http.post("/api/events", &event("agent.joined", json!({"name": "Echo-1"}))).expect(201);
-    browser.wait_text("Agent Echo-1 joined", SHOWN);
+    shown(&browser, "Agent Echo-1 joined", SHOWN);
     http.post("/api/events", &event("agent.joined", json!({"name": "Echo-2"}))).expect(201);
-    let page = browser.wait_text("Agent Echo-2 joined", SHOWN);
-    let (newer, older) = (page.find("Agent Echo-2 joined").unwrap(), page.find("Agent Echo-1 joined").unwrap());
-    assert!(newer < older, "newest first: {page}");
+    let newer = shown(&browser, "Agent Echo-2 joined", SHOWN);
+    assert!(newer < shown(&browser, "Agent Echo-1 joined", SHOWN), "newest first: {:?}", rows(&browser));
+    let row = &rows(&browser)[newer];
+    assert!(row.contains("🟢"), "icon, text and time: {row}");
     assert_eq!(browser.complaints(), [] as [String; 0], "no failed script, no violation of the policy");
 }
 
@@ -64,19 +84,16 @@ fn the_widget_survives_a_restart_and_shows_nothing_twice() {
         http.post("/api/events", &event("agent.joined", json!({ "name": name }))).expect(201);
     };
     post("Before");
-    browser.wait_text("Agent Before joined", SHOWN);
+    shown(&browser, "Agent Before joined", SHOWN);
     server.kill();
     server.start_again();
     // Nobody is there to see it live: it comes by the cursor.
     post("Between");
-    browser.wait_text("Agent Between joined", Duration::from_secs(30));
+    shown(&browser, "Agent Between joined", Duration::from_secs(30));
     post("After");
-    browser.wait_text("Agent After joined", SHOWN);
-    for name in ["Before", "Between", "After"] {
-        let widget = "return [...document.querySelectorAll('activity-feed')].length;";
-        assert!(browser.run(widget).as_u64().is_some_and(|count| count >= 1), "the page is built of the widget");
-        assert_eq!(times(&browser, &format!("Agent {name} joined")), 1, "{name}");
-    }
+    shown(&browser, "Agent After joined", SHOWN);
+    let order = ["After", "Between", "Before"].map(|name| shown(&browser, &format!("Agent {name} joined"), SHOWN));
+    assert!(order.is_sorted(), "each once, newest first: {:?}", rows(&browser));
 }
 
 #[test]
@@ -133,9 +150,9 @@ fn the_widget_is_two_lines_in_any_page_of_the_server() {
         widget.setAttribute('src', '/ws');
         widget.setAttribute('types', 'task.*');
         widget.setAttribute('limit', '3');
-        document.body.replaceChildren(widget);
-        return document.querySelectorAll('activity-feed').length;";
-    assert_eq!(browser.run(embed), 1);
+        document.body.prepend(widget);
+        return document.querySelector('activity-feed') === widget;";
+    assert_eq!(browser.run(embed), true);
     for n in 0..6 {
         let events = json!([
             event("task.created", json!({"description": format!("Number-{n}")})),
@@ -143,8 +160,10 @@ fn the_widget_is_two_lines_in_any_page_of_the_server() {
         ]);
         http.post("/api/events", &events).expect(201);
     }
-    let page = browser.wait_text("New task: Number-5", SHOWN);
-    assert!(!page.contains("Filtered"), "{page}");
-    wait_for("a list of three", SHOWN, || (times(&browser, "New task: Number-") == 3).then_some(()));
+    shown(&browser, "New task: Number-5", SHOWN);
+    let three = wait_for("a list of three", SHOWN, || Some(rows(&browser)).filter(|rows| rows.len() == 3));
+    for (row, n) in three.iter().zip([5, 4, 3]) {
+        assert!(row.contains(&format!("New task: Number-{n}")), "the newest three that match: {three:?}");
+    }
     assert_eq!(browser.complaints(), [] as [String; 0]);
 }

@@ -26,7 +26,7 @@ fn promise_2_a_burst_is_held_to_the_rate_and_told_within_a_second_and_a_half() {
     let mut ws = server.ws();
     let filter = json!({"types": ["bid.*", "tool.called"]});
     let mut ledger = Ledger::open(&ws.subscribe(&filter));
-    ws.replay().iter().for_each(|frame| ledger.take(frame));
+    ledger.catch_up(&mut ws);
 
     let logged = thread::scope(|scope| {
         let publisher = scope.spawn(|| {
@@ -68,7 +68,7 @@ fn promise_2_below_the_rate_nothing_waits() {
     let server = Server::start(&["--rate", "10"]);
     let mut ws = server.ws();
     let mut ledger = Ledger::open(&ws.subscribe(&json!({})));
-    ws.replay();
+    ledger.catch_up(&mut ws);
     for _ in 0..2 {
         let logged = burst(&server, 5);
         let at = logged[0].2;
@@ -116,9 +116,12 @@ fn narrow(server: &Server, subscribe: &Value) -> (Ws, Ledger) {
     let mut ws = Ws::open_on(TcpStream::from(socket), "/ws", &[("Authorization", &bearer)]).unwrap();
     ws.greet();
     let mut ledger = Ledger::open(&ws.subscribe(subscribe));
-    ws.replay().iter().for_each(|frame| ledger.take(frame));
+    ledger.catch_up(&mut ws);
     (ws, ledger)
 }
+
+/// Enough to fill what a kernel keeps for one connection, and 256 KiB beside it.
+const FLOOD: usize = 160;
 
 /// Appends `count` events of some 50 KB, which fill a socket quickly.
 fn flood(server: &Server, count: usize) -> Vec<u64> {
@@ -133,18 +136,25 @@ fn promise_5_a_slow_reader_costs_nobody_else_and_is_caught_up_when_it_drains() {
     let (mut slow, mut behind) = narrow(&server, &json!({}));
     let mut quick = server.ws();
     let mut ahead = Ledger::open(&quick.subscribe(&json!({})));
-    quick.replay();
+    ahead.catch_up(&mut quick);
 
     let flooded = Instant::now();
-    let published = flood(&server, 120);
-    ahead.read_to(&mut quick, published[119], SOON);
+    let published = thread::scope(|scope| {
+        let publisher = scope.spawn(|| flood(&server, FLOOD));
+        while !publisher.is_finished() {
+            ahead.read_ready(&mut quick, 1);
+        }
+        publisher.join().unwrap()
+    });
+    let newest = published[FLOOD - 1];
+    ahead.read_to(&mut quick, newest, SOON);
     assert_eq!(ahead.seqs(), published, "the quick one gets each event");
     assert!(flooded.elapsed() < Duration::from_secs(9), "or the slow one is closed before it drains");
 
-    behind.read_to(&mut slow, published[119], SOON);
+    behind.read_to(&mut slow, newest, SOON);
     let reasons: Vec<&str> = behind.gaps.iter().map(|gap| gap.reason()).collect();
     assert_eq!(reasons, ["slow"], "one report: {:?}", behind.gaps);
-    behind.account(published.iter().map(|&seq| (seq, "a.b")), published[119]);
+    behind.account(published.iter().map(|&seq| (seq, "a.b")), newest);
 
     let last = flood(&server, 1)[0];
     behind.read_to(&mut slow, last, SOON);
@@ -155,7 +165,7 @@ fn promise_5_a_slow_reader_costs_nobody_else_and_is_caught_up_when_it_drains() {
 fn promise_5_a_reader_that_does_not_drain_is_closed_after_ten_seconds() {
     let server = Server::start(&["--rate", "1000", "--buffer", "10"]);
     let (mut stuck, _) = narrow(&server, &json!({}));
-    flood(&server, 60);
+    flood(&server, FLOOD);
     let open = || {
         let metrics = server.stranger().get("/metrics").expect(200).text();
         let values = metrics.lines().filter(|line| line.starts_with("activity_feed_connections"));

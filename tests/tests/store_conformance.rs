@@ -20,12 +20,15 @@ mod sqlite_file;
 use activity_feed::store::memory::MemoryStore;
 use activity_feed::store::sqlite::{Durability, SqliteStore};
 use activity_feed::store::{Appended, Event, EventStore, Filter, NewEvent, Order, Page, Query, Seq};
+use activity_feed_tests::spin::store::SpinStore;
 
 /// Run `check` on a new, empty store of each kind.
 fn every_store(check: impl Fn(&dyn EventStore)) {
     check(&MemoryStore::new());
     let folder = tempfile::tempdir().unwrap();
     check(&sqlite(&folder));
+    // The component that is the store on Spin, on a database as Spin makes it: an empty one.
+    check(&SpinStore::open(&folder.path().join("spin.db")));
 }
 
 fn sqlite(folder: &tempfile::TempDir) -> SqliteStore {

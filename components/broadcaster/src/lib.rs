@@ -26,6 +26,10 @@ thread_local! {
     static LANES: RefCell<Lanes> = RefCell::default();
 }
 
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static HEAP: activity_heap::Heap = activity_heap::Heap::new();
+
 struct Component;
 
 bindings::export!(Component with_types_in bindings);

@@ -19,6 +19,10 @@ use bindings::exports::activity::log::event_log::{
     Body, BodyFormat, Draft, Guest, Limits, Moment, Receipt, Redaction, Refusal, RefusalCode, Submission,
 };
 
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static HEAP: activity_heap::Heap = activity_heap::Heap::new();
+
 struct Component;
 
 bindings::export!(Component with_types_in bindings);

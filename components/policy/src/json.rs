@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::text::first_byte;
+
 /// A JSON value that borrows from the text it was read from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
@@ -181,6 +183,13 @@ impl<'a> Json<'a> {
 /// so that no control character and nothing that JavaScript or a line reader takes for a line end is ever written raw.
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    // What is escaped, or begins the UTF-8 of something that is: 0xC2 of U+0080 and on, 0xE2 of U+2028.
+    let may_be_escaped = |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2 | 0xe2);
+    if first_byte(text.as_bytes(), may_be_escaped).is_none() {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     // Everything up to `start` is written; plain stretches are copied whole.
     let mut start = 0;
     for (at, ch) in text.char_indices() {
@@ -380,7 +389,7 @@ impl<'a> Reader<'a> {
     /// Moves to the next quote or backslash and gives its place.
     fn plain(&mut self) -> Result<usize, JsonError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        match rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+        match first_byte(rest, |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
             Some(length) => {
                 self.at += length;
                 match self.peek() {

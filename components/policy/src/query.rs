@@ -129,8 +129,13 @@ impl Parameters {
     fn read(query: &str, known: &[&'static str]) -> Result<Self, ProtocolError> {
         let mut parameters = Self { filter: Filter::default(), single: Vec::new() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if value.is_empty() || name.starts_with('_') {
+            if name.starts_with('_') {
                 continue;
+            }
+            // A variable that was never set must not turn into "everything".
+            if value.is_empty() {
+                let name = text::clean(&name);
+                return Err(bad(format!("`{}` is empty; leave it out, or give it a value", text::cut(&name, 64))));
             }
             let filter = &mut parameters.filter;
             match &*name {

@@ -2,6 +2,8 @@
 //! and end. It never recurses, never looks at a byte twice, and does not judge what is inside a value: what matters is
 //! parsed with [`crate::json`] afterwards.
 
+use crate::text::first_byte;
+
 /// The text is not what it should be at this byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScanError {
@@ -42,12 +44,15 @@ impl<'a> Walk<'a> {
         let start = self.at;
         self.at += 1;
         loop {
-            match self.byte() {
-                Some(b'"') => break,
-                Some(b'\\') => self.at += 2,
-                Some(_) => self.at += 1,
-                None => return Err(self.error()),
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            match first_byte(rest, |byte| matches!(byte, b'"' | b'\\')) {
+                Some(plain) => self.at += plain,
+                None => return Err(ScanError { at: self.text.len() }),
             }
+            if self.byte() == Some(b'"') {
+                break;
+            }
+            self.at += 2;
         }
         self.at += 1;
         self.text.get(start..self.at).ok_or_else(|| self.error())

@@ -1,5 +1,5 @@
-//! The client's side of the HTTP API, for `log` and `tail`: one server, one token, and errors that say what to do next.
-//! A token that is minted here from a server's own secret is sent to loopback addresses only.
+//! The client's side of the HTTP API, for the commands that speak to a server: one server, one token, and errors that
+//! say what to do next. A token that is minted here from a server's own secret is sent to loopback addresses only.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -145,10 +145,19 @@ impl Client {
     }
 
     /// An answer's JSON.
-    pub(super) fn json(&self, mut answer: Response<Body>) -> Result<Value, ClientError> {
+    pub(super) fn json(&self, answer: Response<Body>) -> Result<Value, ClientError> {
+        serde_json::from_str(&self.text(answer)?).map_err(|_| self.nonsense())
+    }
+
+    /// An answer's text.
+    pub(super) fn text(&self, mut answer: Response<Body>) -> Result<String, ClientError> {
         let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
-        let text = text.map_err(|error| ClientError::Unreachable(self.url.clone(), error.to_string()))?;
-        serde_json::from_str(&text).map_err(|_| ClientError::Nonsense(self.url.clone()))
+        text.map_err(|error| ClientError::Unreachable(self.url.clone(), error.to_string()))
+    }
+
+    /// What is said of an answer that no feed would give.
+    pub(super) fn nonsense(&self) -> ClientError {
+        ClientError::Nonsense(self.url.clone())
     }
 
     fn authorization(&self) -> Option<String> {

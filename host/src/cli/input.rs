@@ -102,11 +102,13 @@ pub(super) struct Lines<R> {
     bytes: u64,
     /// One that did not fit into the last batch.
     held: Option<(u64, String)>,
+    /// What was wrong with the line after the last batch.
+    fault: Option<InputError>,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R, key: IdKey) -> Self {
-        Self { input, key, seen: HashMap::new(), line: 0, bytes: 0, held: None }
+        Self { input, key, seen: HashMap::new(), line: 0, bytes: 0, held: None, fault: None }
     }
 
     /// How much was read.
@@ -116,11 +118,18 @@ impl<R: BufRead> Lines<R> {
 
     /// The next lines; None at the end. What stands before a faulty line is given before the fault.
     pub(super) fn next_batch(&mut self) -> Result<Option<Batch>, InputError> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let mut batch = Batch { body: String::new(), lines: Vec::new() };
         while batch.lines.len() < MAX_EVENTS {
-            let next = match self.held.take() {
-                Some(held) => Some(held),
-                None => self.next_event()?,
+            let next = match self.held.take().map_or_else(|| self.next_event(), |held| Ok(Some(held))) {
+                Ok(next) => next,
+                Err(fault) if batch.lines.is_empty() => return Err(fault),
+                Err(fault) => {
+                    self.fault = Some(fault);
+                    break;
+                }
             };
             let Some((line, event)) = next else { break };
             if !batch.body.is_empty() && batch.body.len() + event.len() > MAX_BYTES {
@@ -225,9 +234,12 @@ mod tests {
     fn a_faulty_line_is_named() {
         let folder = tempfile::tempdir().unwrap();
         for bad in ["[]", "1", "{", "{\"a\":}", "nonsense"] {
-            let text = format!("\n{bad}\n");
-            let error = lines(&text, folder.path()).next_batch().unwrap_err();
+            let text = format!("{{}}\n{bad}\n{{}}\n");
+            let mut lines = lines(&text, folder.path());
+            assert_eq!(lines.next_batch().unwrap().unwrap().lines, [1], "what stands before it is given");
+            let error = lines.next_batch().unwrap_err();
             assert!(matches!(error, InputError::NotAnObject(2)), "{bad}: {error}");
+            assert_eq!(lines.next_batch().unwrap().unwrap().lines, [3], "and what stands behind it");
         }
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(1_200_000));
         assert!(matches!(lines(&long, folder.path()).next_batch(), Err(InputError::TooLong(1))));

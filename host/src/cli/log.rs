@@ -9,14 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::Usage;
-use super::client::{Backoff, Client, ClientArgs, ClientError, plain};
+use super::client::{Client, ClientArgs, ClientError, plain};
+use super::delivery::{Patience, post};
 use super::input::{Batch, IdKey, Lines};
 use super::serve::say;
 use crate::web::auth::Scope;
 
-/// How often a request is sent before it is given up.
-const TRIES: u32 = 8;
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]
@@ -71,7 +69,7 @@ fn log_one(args: &Args, client: &Client) -> anyhow::Result<()> {
         args.task.as_ref().map(|task| fields.insert("task_id".to_owned(), task.clone().into()));
         args.agent.as_ref().map(|agent| fields.insert("agent_id".to_owned(), agent.clone().into()));
     }
-    let answer = post(client, "application/json", event.to_string().as_bytes(), &ProgressBar::hidden())?;
+    let answer = post(client, "application/json", event.to_string().as_bytes(), Patience::IfThere, |_| {})?;
     let logged = answer.pointer("/events/0").cloned().unwrap_or_default();
     if args.json {
         say(&logged.to_string());
@@ -92,25 +90,6 @@ fn report_redactions(logged: &Value) {
     }
 }
 
-/// Sends till the server has it, or it is clear that it will not.
-fn post(client: &Client, media_type: &str, body: &[u8], bar: &ProgressBar) -> Result<Value, ClientError> {
-    let mut backoff = Backoff::new(LONGEST_PAUSE);
-    let mut tries = 1;
-    loop {
-        match client.post("/api/events", media_type, body) {
-            Ok(answer) => return Ok(answer),
-            // Nobody there at the first try is a wrong URL rather than a restart.
-            Err(error) if !error.is_passing() || tries >= TRIES => return Err(error),
-            Err(error @ ClientError::NobodyThere(_)) if tries == 1 && bar.is_hidden() => return Err(error),
-            Err(error) => {
-                bar.set_message(format!("waiting: {error}"));
-                std::thread::sleep(backoff.pause(error.retry_after()));
-                tries += 1;
-            }
-        }
-    }
-}
-
 fn progress() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -126,6 +105,8 @@ fn progress() -> ProgressBar {
 fn log_stdin(args: &Args, client: &Client) -> anyhow::Result<()> {
     let mut lines = Lines::new(std::io::stdin().lock(), IdKey::of_this_user()?);
     let bar = progress();
+    // Who watches sees that it waits, and may end it.
+    let patience = if bar.is_hidden() { Patience::IfThere } else { Patience::Restart };
     let (mut logged, mut duplicates) = (0_u64, 0_u64);
     let outcome = loop {
         let batch = match lines.next_batch() {
@@ -133,7 +114,8 @@ fn log_stdin(args: &Args, client: &Client) -> anyhow::Result<()> {
             Ok(None) => break Ok(()),
             Err(error) => break Err(error.into()),
         };
-        let answer = match post(client, "application/x-ndjson", batch.body.as_bytes(), &bar) {
+        let waiting = |error: &ClientError| bar.set_message(format!("waiting: {error}"));
+        let answer = match post(client, "application/x-ndjson", batch.body.as_bytes(), patience, waiting) {
             Ok(answer) => answer,
             Err(error) => break Err(about_line(error, &batch)),
         };

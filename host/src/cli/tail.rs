@@ -43,7 +43,7 @@ pub(super) struct Args {
 }
 
 /// A cursor, `earliest`, an RFC 3339 time, or an age, which becomes a time.
-fn since(text: &str) -> Result<String, String> {
+pub(super) fn since(text: &str) -> Result<String, String> {
     if text == "earliest" || text.parse::<jiff::Timestamp>().is_ok() {
         return Ok(text.to_owned());
     }
@@ -185,7 +185,7 @@ impl Tail<'_> {
 }
 
 /// A query parameter's value.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-._~".contains(b);
     text.bytes().map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

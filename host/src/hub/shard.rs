@@ -7,6 +7,7 @@
 
 mod connection;
 mod inbound;
+mod pace;
 mod sweep;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,6 +35,7 @@ use crate::hub::{HubCore, fill, protocol};
 use crate::store::Seq;
 
 use connection::{Connection, Flow, Subscription, Take, Transport, UNSENT_LIMIT};
+use pace::Pace;
 use sweep::beat_ms;
 
 pub use sweep::PING_MS;
@@ -165,16 +168,21 @@ pub struct ShardHandle {
     /// One entry for each delivery in the inbox.
     credit: Sender<()>,
     waker: Arc<Waker>,
+    /// The shard gathers deliveries, and looks into its inbox by itself within milliseconds: none of them need wake it.
+    gathering: Arc<AtomicBool>,
 }
 
 impl ShardHandle {
     /// Send a command. A delivery waits while too many of them are in the inbox; nothing else ever does.
     pub fn send(&self, command: ShardCommand) {
-        if matches!(command, ShardCommand::Deliver(_)) && self.credit.send(()).is_err() {
+        let delivers = matches!(command, ShardCommand::Deliver(_));
+        if delivers && self.credit.send(()).is_err() {
             return;
         }
-        // A shard that is gone has closed its sockets: there is nobody to tell.
+        // A shard that is gone has closed its sockets: there is nobody to tell. Sequentially consistent on both sides:
+        // either this sees that the shard is done with gathering, or the shard sees the command.
         if self.inbox.send(command).is_ok()
+            && !(delivers && self.gathering.load(Ordering::SeqCst))
             && let Err(error) = self.waker.wake()
         {
             tracing::error!(%error, "cannot wake a shard");
@@ -187,6 +195,7 @@ pub struct Parts {
     poll: Poll,
     inbox: Receiver<ShardCommand>,
     credit: Receiver<()>,
+    gathering: Arc<AtomicBool>,
 }
 
 /// The handle of a shard that is still to be started with [`run`].
@@ -198,7 +207,9 @@ pub fn prepare() -> io::Result<(ShardHandle, Parts)> {
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let (sender, inbox) = crossbeam_channel::unbounded();
     let (give, credit) = crossbeam_channel::bounded(DELIVERIES);
-    Ok((ShardHandle { inbox: sender, credit: give, waker }, Parts { poll, inbox, credit }))
+    let gathering = Arc::new(AtomicBool::new(false));
+    let handle = ShardHandle { inbox: sender, credit: give, waker, gathering: Arc::clone(&gathering) };
+    Ok((handle, Parts { poll, inbox, credit, gathering }))
 }
 
 /// The subscriptions of one lane on this shard.
@@ -223,10 +234,19 @@ struct Shard {
     /// Connections to read from again, after the others have had their turn.
     unread: Vec<usize>,
     swept: MonotonicMs,
+    /// Deliveries that are still to be written.
+    gathered: BTreeMap<LaneRef, Vec<Arc<Frame>>>,
+    /// When the oldest of them was committed.
+    committed: Option<Instant>,
+    pace: Pace,
+    /// See [`ShardHandle`].
+    gathering: Arc<AtomicBool>,
+    /// Event frames sent and not yet counted: the count is shared with other shards, and too dear to touch for each.
+    sent: u64,
     /// Reused from one delivery to the next.
     roster: Vec<(usize, u32)>,
-    /// Reused from one client to the next.
-    due: Vec<Bytes>,
+    /// Reused from one client to the next: places in the run of frames.
+    due: Vec<usize>,
 }
 
 /// Run a shard on this thread until it is told to stop.
@@ -242,19 +262,26 @@ pub fn run(index: usize, core: Arc<HubCore>, parts: Parts) {
         lanes: HashMap::new(),
         unread: Vec::new(),
         swept: monotonic_ms(),
+        gathered: BTreeMap::new(),
+        committed: None,
+        pace: Pace::new(),
+        gathering: parts.gathering,
+        sent: 0,
         roster: Vec::new(),
         due: Vec::new(),
     };
     let mut events = Events::with_capacity(1024);
     let mut scratch = vec![0; 16 * 1024];
     loop {
-        let timeout = if shard.unread.is_empty() { Duration::from_millis(SWEEP_MS) } else { Duration::ZERO };
+        let timeout = shard.timeout();
+        shard.gathering.store(!shard.gathered.is_empty(), Ordering::SeqCst);
         if let Err(error) = shard.poll.poll(&mut events, Some(timeout))
             && error.kind() != io::ErrorKind::Interrupted
         {
             tracing::error!(%error, "a shard cannot wait for its sockets");
             return;
         }
+        shard.gathering.store(false, Ordering::SeqCst);
         for key in std::mem::take(&mut shard.unread) {
             shard.read(key, &mut scratch);
         }
@@ -284,34 +311,44 @@ pub fn run(index: usize, core: Arc<HubCore>, parts: Parts) {
 impl Shard {
     // ----------------------------------------------------------------------------------------------------- commands
 
-    /// Everything that waits in the inbox. Deliveries that follow each other are gathered, so that what is due to one
-    /// client goes out in one write. False: it is time to stop.
+    /// How long to wait for sockets and commands.
+    fn timeout(&self) -> Duration {
+        if !self.unread.is_empty() {
+            Duration::ZERO
+        } else if self.gathered.is_empty() {
+            Duration::from_millis(SWEEP_MS)
+        } else {
+            self.pace.wait(Instant::now()).unwrap_or_default()
+        }
+    }
+
+    /// Everything that waits in the inbox. Deliveries are gathered until it is time to write, or until something else
+    /// is asked, so that all is done in order. False: it is time to stop.
     fn obey_all(&mut self, scratch: &mut [u8]) -> bool {
-        let mut gathered: BTreeMap<LaneRef, Vec<Arc<Frame>>> = BTreeMap::new();
-        let mut committed = None;
         loop {
-            let command = match self.inbox.try_recv() {
+            match self.inbox.try_recv() {
                 Ok(ShardCommand::Deliver(delivery)) => {
                     let _ = self.credit.try_recv();
-                    committed = committed.or(delivery.committed);
+                    self.committed = self.committed.or(delivery.committed);
                     for (lane, frame) in delivery.frames {
-                        gathered.entry(lane).or_default().push(frame);
+                        self.gathered.entry(lane).or_default().push(frame);
                     }
-                    continue;
                 }
-                Ok(ShardCommand::Stop) => return false,
-                Ok(command) => Some(command),
-                Err(crossbeam_channel::TryRecvError::Empty) => None,
-                Err(crossbeam_channel::TryRecvError::Disconnected) => return false,
-            };
-            if !gathered.is_empty() {
-                self.deliver_all(std::mem::take(&mut gathered), committed.take());
-            }
-            match command {
-                Some(command) => self.obey(command, scratch),
-                None => return true,
+                Ok(ShardCommand::Stop) | Err(crossbeam_channel::TryRecvError::Disconnected) => return false,
+                Ok(command) => {
+                    self.deliver_gathered();
+                    self.obey(command, scratch);
+                }
+                Err(crossbeam_channel::TryRecvError::Empty) => break,
             }
         }
+        if self.pace.wait(Instant::now()).is_none() {
+            self.deliver_gathered();
+        }
+        if self.sent > 0 {
+            self.core.metrics.deliveries.inc_by(std::mem::take(&mut self.sent));
+        }
+        true
     }
 
     fn obey(&mut self, command: ShardCommand, scratch: &mut [u8]) {
@@ -436,6 +473,8 @@ impl Shard {
         self.unsubscribe(place, key.label.as_deref());
         let Some(connection) = self.connections.get_mut(place) else { return };
         let first = frames.iter().find(|frame| frame.kind != Told::Aside).map_or(position, |frame| frame.from);
+        // Nearly every connection has one, and room for three more would be most of what an idle client costs.
+        connection.subscriptions.reserve_exact(1);
         connection.subscriptions.push(Subscription {
             id: subscription.id,
             key,
@@ -567,9 +606,13 @@ impl Shard {
 
     // ------------------------------------------------------------------------------------------------------ sending
 
-    fn deliver_all(&mut self, gathered: BTreeMap<LaneRef, Vec<Arc<Frame>>>, committed: Option<Instant>) {
+    fn deliver_gathered(&mut self) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let began = Instant::now();
         let mut roster = std::mem::take(&mut self.roster);
-        for (lane, frames) in gathered {
+        for (lane, frames) in std::mem::take(&mut self.gathered) {
             let Some(here) = self.lanes.get_mut(&lane) else { continue };
             for frame in &frames {
                 if frame.kind == Told::Aside {
@@ -585,7 +628,8 @@ impl Shard {
             }
         }
         self.roster = roster;
-        if let Some(committed) = committed {
+        self.pace.wrote(began, Instant::now());
+        if let Some(committed) = self.committed.take() {
             self.core.metrics.delivery_seconds.observe(committed.elapsed().as_secs_f64());
         }
     }
@@ -593,7 +637,7 @@ impl Shard {
     /// Send frames that follow each other to one subscription: each at most once, in order, and none past a gap.
     fn send_run(&mut self, place: usize, id: u32, frames: &[Arc<Frame>]) {
         let mut due = std::mem::take(&mut self.due);
-        let mut rest = frames.iter();
+        let mut rest = frames.iter().enumerate();
         loop {
             due.clear();
             let Some(connection) = self.connections.get_mut(place) else { break };
@@ -604,33 +648,33 @@ impl Shard {
             let Some(subscription) = connection.subscription(id) else { break };
             let (mut bytes, mut events, mut recount) = (0, 0, None);
             while bytes <= room
-                && let Some(frame) = rest.next()
+                && let Some((at, frame)) = rest.next()
             {
                 match subscription.take(frame) {
                     Take::Pass => {}
                     Take::Send => {
                         bytes += frame.bytes.len();
                         events += u64::from(frame.kind == Told::Event);
-                        due.push(frame.bytes.clone());
+                        due.push(at);
                     }
                     Take::Recount => {
-                        recount = Some(frame.to);
+                        recount = Some((frame.to, at + 1));
                         break;
                     }
                 }
             }
             let finished = bytes <= room;
-            if !connection.send_all(&due) {
+            if !connection.send_all(due.iter().filter_map(|at| frames.get(*at)).map(|frame| &frame.bytes)) {
                 self.remove(place);
                 break;
             }
-            self.core.metrics.deliveries.inc_by(events);
+            self.sent += events;
             if connection.unsent() > UNSENT_LIMIT {
                 self.lag(place);
                 break;
             }
-            if let Some(to) = recount {
-                self.recount(place, id, to, rest.as_slice());
+            if let Some((to, next)) = recount {
+                self.recount(place, id, to, frames.get(next..).unwrap_or_default());
                 break;
             }
             if finished {

@@ -25,14 +25,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const CACHE: &str = "no-cache";
 
 /// One file of the binary, at its place below the base path.
-struct Asset {
-    route: &'static str,
-    content_type: &'static str,
-    bytes: &'static [u8],
+pub(super) struct Asset {
+    pub(super) route: &'static str,
+    pub(super) content_type: &'static str,
+    pub(super) bytes: &'static [u8],
 }
 
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 const ASSETS: &[Asset] = &[
@@ -68,7 +68,12 @@ const ASSETS: &[Asset] = &[
 /// The routes of the pages. Paths in the pages are relative, so the router works below any base path.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let home = Router::new().route("/", get(home));
-    ASSETS.iter().fold(home, |router, asset| {
+    home.merge(files(ASSETS))
+}
+
+/// The routes of files.
+pub(super) fn files<S: Clone + Send + Sync + 'static>(assets: &'static [Asset]) -> Router<S> {
+    assets.iter().fold(Router::new(), |router, asset| {
         let etag = etag(asset.bytes);
         router.route(asset.route, get(move |headers: HeaderMap| async move { serve(asset, &etag, &headers) }))
     })

@@ -89,9 +89,12 @@ fn what_cannot_be_had_is_refused_with_its_code() {
 }
 
 #[test]
-fn what_a_form_leaves_empty_was_left_out() {
-    let page = history("since=&until=&q=&type=&limit=&order=&wait=&_=12345").unwrap();
-    assert_eq!(page, history("").unwrap());
+fn an_empty_parameter_is_refused_by_name_instead_of_asking_for_everything() {
+    for name in ["since", "until", "q", "type", "limit", "order", "wait"] {
+        let error = read_history(&format!("{name}="), None).unwrap_err();
+        assert!(error.code == ErrorCode::BadFilter && error.message.contains(name), "{}", error.message);
+    }
+    assert_eq!(history("_=12345").unwrap(), history("").unwrap());
 }
 
 #[test]

@@ -37,13 +37,14 @@ const INSERT: &str = "INSERT INTO activity_events \
 pub fn append(db: &dyn Database, groups: &[Vec<NewEvent>], now: UnixMs) -> Result<Committed, StoreError> {
     let bounds = super::bounds(db)?;
     let rows = db.query("SELECT logged_at FROM activity_log WHERE one = 1", &[])?;
-    let logged_at = now.max(Columns::of(rows.into_iter().next())?.seq()?);
+    let last = Columns::of(rows.into_iter().next())?.seq()?;
+    let logged_at = now.max(last);
 
     let mut log = Appending { db, logged_at, head: bounds.head, events: Vec::new() };
     let results = groups.iter().map(|group| log.group(group)).collect::<Result<Vec<_>, _>>()?;
     if log.head > bounds.head {
         log.keep_head()?;
-        log.keep_minutes()?;
+        log.keep_minutes(last / 60_000)?;
     }
     Ok(Committed { results, epoch: bounds.epoch, before: bounds.head, head: log.head, events: log.events })
 }
@@ -145,7 +146,8 @@ impl Appending<'_> {
         Ok(())
     }
 
-    fn keep_minutes(&self) -> Result<(), StoreError> {
+    /// `last` is the minute of the append before: minutes grow too old only when a new one begins.
+    fn keep_minutes(&self, last: u64) -> Result<(), StoreError> {
         let minute = int(self.logged_at / 60_000);
         let mut by_type = BTreeMap::<&str, i64>::new();
         for event in &self.events {
@@ -158,7 +160,9 @@ impl Appending<'_> {
                 &[Param::Int(minute), Param::Text(event_type), Param::Int(events)],
             )?;
         }
-        self.db.execute("DELETE FROM activity_minutes WHERE minute <= ?1", &[Param::Int(minute - MINUTES_KEPT)])?;
+        if int(last) != minute {
+            self.db.execute("DELETE FROM activity_minutes WHERE minute <= ?1", &[Param::Int(minute - MINUTES_KEPT)])?;
+        }
         Ok(())
     }
 }

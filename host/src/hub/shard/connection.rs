@@ -22,6 +22,8 @@ use crate::store::Seq;
 pub const UNSENT_LIMIT: usize = 256 * 1024;
 /// Buffers handed to one `writev`.
 const GATHER: usize = 64;
+/// Fills the places of a gather that are not used.
+static NO_BYTES: Bytes = Bytes::new();
 
 /// How bytes reach the client.
 pub enum Transport {
@@ -125,9 +127,10 @@ impl Subscription {
         if frame.kind == Told::Aside {
             return Take::Send;
         }
-        // The end of a replay settles nothing more, and is told all the same.
-        let marks_position = frame.kind == Told::Position && frame.from == frame.to && frame.to == self.position;
-        if frame.to <= self.position && !marks_position {
+        // The end of a replay settles nothing more, nor does the report that another log is gone; both are told all the
+        // same.
+        let settles_nothing = frame.from == frame.to && frame.to == self.position;
+        if frame.to <= self.position && !settles_nothing {
             return Take::Pass;
         }
         if frame.kind == Told::Skipped && frame.from < self.position {
@@ -135,6 +138,27 @@ impl Subscription {
         }
         self.position = frame.to;
         Take::Send
+    }
+}
+
+/// Write once. Returns how much went out, 0 when the socket takes nothing now; none: the client is gone.
+fn write_some(stream: &mut TcpStream, frames: &[&Bytes]) -> Option<usize> {
+    let written = match frames {
+        [] => return Some(0),
+        [one] => stream.write(one),
+        many => {
+            let mut slices = [IoSlice::new(&[]); GATHER];
+            for (slice, bytes) in slices.iter_mut().zip(many) {
+                *slice = IoSlice::new(bytes);
+            }
+            stream.write_vectored(slices.get(..many.len()).unwrap_or(&[]))
+        }
+    };
+    match written {
+        Ok(0) => None,
+        Ok(written) => Some(written),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Some(0),
+        Err(_) => None,
     }
 }
 
@@ -231,9 +255,9 @@ impl Connection {
     }
 
     /// Send several frames with as few writes as possible, or queue what cannot be sent now. False: the client is gone.
-    pub fn send_all(&mut self, frames: &[Bytes]) -> bool {
-        let frames = frames.iter().filter(|bytes| !bytes.is_empty());
-        match &self.transport {
+    pub fn send_all<'a>(&mut self, frames: impl IntoIterator<Item = &'a Bytes>) -> bool {
+        let mut frames = frames.into_iter().filter(|bytes| !bytes.is_empty());
+        match &mut self.transport {
             Transport::Stream { sender, gauge } => {
                 for bytes in frames {
                     gauge.unsent.fetch_add(bytes.len(), Ordering::AcqRel);
@@ -243,15 +267,42 @@ impl Connection {
                 }
                 true
             }
-            Transport::Socket(_) => {
-                let was_blocked = self.queued > 0;
-                for bytes in frames {
-                    self.queued += bytes.len();
-                    self.out.push_back(bytes.clone());
-                }
-                was_blocked || self.flush()
+            Transport::Socket(_) if self.queued > 0 => {
+                frames.for_each(|bytes| self.queue(bytes.clone()));
+                true
             }
+            // Nearly always all of it goes out here, without a copy or a queue.
+            Transport::Socket(stream) => loop {
+                let mut batch = [&NO_BYTES; GATHER];
+                let mut used = 0;
+                for (slot, bytes) in batch.iter_mut().zip(&mut frames) {
+                    *slot = bytes;
+                    used += 1;
+                }
+                let batch = batch.get(..used).unwrap_or_default();
+                let Some(mut written) = write_some(stream, batch) else { return false };
+                let mut gone = 0;
+                while let Some(whole) = batch.get(gone).map(|bytes| bytes.len()).filter(|len| written >= *len) {
+                    written -= whole;
+                    gone += 1;
+                }
+                if let Some((cut, rest)) = batch.get(gone..).and_then(<[_]>::split_first) {
+                    self.queue(cut.slice(written..));
+                    rest.iter().for_each(|bytes| self.queue((*bytes).clone()));
+                    frames.for_each(|bytes| self.queue(bytes.clone()));
+                    // Until it blocks: only then the poll tells when the socket takes more.
+                    return self.flush();
+                }
+                if used < GATHER {
+                    return true;
+                }
+            },
         }
+    }
+
+    fn queue(&mut self, bytes: Bytes) {
+        self.queued += bytes.len();
+        self.out.push_back(bytes);
     }
 
     /// Ask to be told when the client has read what is unsent. Returns whether it has already.
@@ -396,5 +447,10 @@ mod tests {
         let mut subscription = subscription(5, Flow::Live);
         assert_eq!(subscription.take(&frame(Told::Position, 5, 5)), Take::Send);
         assert_eq!(subscription.take(&frame(Told::Position, 4, 4)), Take::Pass);
+    }
+
+    #[test]
+    fn promise_3_the_report_that_another_log_is_gone_is_told_though_its_range_is_empty() {
+        assert_eq!(subscription(0, Flow::Live).take(&frame(Told::Skipped, 0, 0)), Take::Send);
     }
 }

@@ -18,6 +18,9 @@ const SUBSCRIBE_MS: u64 = 10_000;
 /// How long a client may take to read what is unsent.
 const DRAIN_MS: u64 = 10_000;
 
+/// Places of connections that are kept ready.
+const SPARE_PLACES: usize = 256;
+
 /// Milliseconds between two heartbeats.
 pub const fn beat_ms(socket: bool) -> u64 {
     if socket { PING_MS } else { COMMENT_MS }
@@ -53,12 +56,28 @@ impl Shard {
             };
             due.extend(what.map(|what| (place, what)));
         }
+        self.give_back();
         for (place, what) in due {
             match what {
                 Due::Remove => self.remove(place),
                 Due::Close(code, reason) => self.close(place, code, reason),
                 Due::Beat => self.beat(place, now),
             }
+        }
+    }
+
+    /// The room of clients that have gone is the system's again, once most of them have.
+    fn give_back(&mut self) {
+        let most = SPARE_PLACES + 4 * self.connections.len();
+        if self.roster.capacity() > most {
+            self.roster = Vec::new();
+        }
+        let before = self.connections.capacity();
+        if before > most {
+            self.connections.shrink_to_fit();
+        }
+        if self.connections.capacity() < before {
+            give_back_to_system();
         }
     }
 
@@ -70,5 +89,14 @@ impl Shard {
         if connection.unsent() == 0 && !connection.send_all(&[beat]) {
             self.remove(place);
         }
+    }
+}
+
+/// glibc keeps what is freed for later, whatever its size; it is asked to let go of it. Other allocators do so by themselves.
+fn give_back_to_system() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes no pointer, touches nothing that is in use, and may be called from any thread.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }

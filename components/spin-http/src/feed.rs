@@ -1,0 +1,140 @@
+//! The log as subscribers may see it: the store's events, shown or hidden as the user's rules say. Everything that leaves
+//! the application, live, replayed or as history, has passed here, so that a hidden event is nowhere part of the feed.
+
+use std::collections::HashMap;
+
+use crate::bindings::activity::broadcast::broadcaster::{self, Seq, Shown};
+use crate::bindings::activity::rules::rules::{self, Presentation};
+use crate::bindings::activity::store::event_store::{self, Counts, Order, Query, StoreError};
+use crate::bindings::activity::types::types::{Event, Filter};
+
+/// Rows that one count looks at (contract section 4: "exact up to 10,000 rows looked at, else null").
+const COUNT_ROWS: u32 = 10_000;
+/// Events of one page of the store.
+pub(crate) const PAGE: u32 = 1_000;
+/// Reads that one tail makes at most: where nearly nothing matches, the rest counts as left out.
+const TAIL_READS: usize = 20;
+/// Bytes of events of one call of the broadcaster (`wit/broadcast` says 256 KiB).
+const PIECE_BYTES: usize = 192 * 1024;
+
+/// The newest events of a range, and whether there were more.
+pub(crate) struct Tail {
+    /// In seq order.
+    pub(crate) events: Vec<Shown>,
+    /// Matching events may stand in `(after, this]`, and were left out.
+    pub(crate) left_out_to: Option<Seq>,
+}
+
+/// A page of what is shown.
+pub(crate) struct Page {
+    pub(crate) events: Vec<Shown>,
+    pub(crate) reached: Seq,
+    pub(crate) more: bool,
+}
+
+/// All of them.
+pub(crate) fn everything() -> Filter {
+    Filter { types: Vec::new(), sources: Vec::new(), task_ids: Vec::new(), agent_ids: Vec::new() }
+}
+
+/// What is to be shown of these events, in their order, without the hidden ones.
+pub(crate) fn show(events: Vec<Event>) -> Vec<Shown> {
+    let shown = events.into_iter().filter_map(|event| match rules::present(&event) {
+        Presentation::Plain => Some(Shown { event, display: None }),
+        Presentation::Show(display) => Some(Shown { event, display: Some(display) }),
+        Presentation::Hide => None,
+    });
+    shown.collect()
+}
+
+/// Events in pieces that a call of the broadcaster takes.
+pub(crate) fn pieces(events: &[Shown]) -> Vec<&[Shown]> {
+    let mut pieces = Vec::new();
+    let mut rest = events;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take_while(|shown| {
+            bytes += shown.event.data.len() + 1_024;
+            bytes <= PIECE_BYTES
+        });
+        let (piece, behind) = rest.split_at(fits.count().clamp(1, rest.len()));
+        pieces.push(piece);
+        rest = behind;
+    }
+    pieces
+}
+
+/// Events as the payloads of a history page.
+pub(crate) fn payloads(events: &[Shown]) -> Vec<String> {
+    pieces(events).into_iter().flat_map(broadcaster::payloads).collect()
+}
+
+/// One page, with as many visible events as `query.limit` unless the range ends or the store stops.
+pub(crate) fn page(query: &Query) -> Result<Page, StoreError> {
+    let mut events = Vec::new();
+    let mut rest = query.clone();
+    loop {
+        let page = event_store::read(&rest)?;
+        let read = page.events.len();
+        let shown = show(page.events);
+        let hidden = read - shown.len();
+        events.extend(shown);
+        let missing = query.limit.saturating_sub(u32::try_from(events.len()).unwrap_or(u32::MAX));
+        if missing == 0 || !page.more || hidden == 0 {
+            return Ok(Page { events, reached: page.reached, more: page.more });
+        }
+        // Some were hidden: fill the page from where this one stopped.
+        rest.limit = missing;
+        match query.order {
+            Order::Ascending => rest.after = page.reached,
+            Order::Descending => rest.until = page.reached,
+        }
+    }
+}
+
+/// The newest `limit` events of `(after, until]` that match.
+pub(crate) fn tail(filter: &Filter, after: Seq, until: Seq, limit: u32) -> Result<Tail, StoreError> {
+    let mut newest_first = Vec::new();
+    let mut upper = until;
+    let mut more = after < until;
+    for _ in 0..TAIL_READS {
+        let missing = limit.saturating_sub(u32::try_from(newest_first.len()).unwrap_or(u32::MAX));
+        if !more || missing == 0 {
+            break;
+        }
+        let page = event_store::read(&Query {
+            filter: filter.clone(),
+            text: None,
+            after,
+            until: upper,
+            order: Order::Descending,
+            limit: missing.min(PAGE),
+        })?;
+        newest_first.extend(show(page.events));
+        upper = page.reached;
+        more = page.more;
+    }
+    newest_first.reverse();
+    Ok(Tail { events: newest_first, left_out_to: more.then_some(upper) })
+}
+
+/// How many visible events of `(after, until]` match, exact up to [`COUNT_ROWS`] rows looked at.
+pub(crate) fn count(filter: &Filter, after: Seq, until: Seq) -> Result<Counts, StoreError> {
+    // The store counts without the rules, which may hide some. It says at once when there is too much to look at.
+    let rough = event_store::count(filter, after, until, COUNT_ROWS)?;
+    if rough.total.is_none_or(|total| total == 0) {
+        return Ok(rough);
+    }
+    let mut by_type: HashMap<String, u64> = HashMap::new();
+    let mut query = Query { filter: filter.clone(), text: None, after, until, order: Order::Ascending, limit: PAGE };
+    loop {
+        let page = event_store::read(&query)?;
+        for shown in show(page.events) {
+            *by_type.entry(shown.event.event_type).or_default() += 1;
+        }
+        if !page.more {
+            return Ok(Counts { total: Some(by_type.values().sum()), by_type: by_type.into_iter().collect() });
+        }
+        query.after = page.reached;
+    }
+}

@@ -1,0 +1,189 @@
+//! The log as it was: `GET /api/events` with its long-poll, one event, and the summary. Reads the store; has no rate and
+//! no buffer.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use spin_sdk::http::{HeaderMap, Response};
+
+use crate::auth::{self, Scope};
+use crate::bindings::activity::broadcast::broadcaster::{self, HistoryQuery, Mark, Seq, Shown, Skipped, Start};
+use crate::bindings::activity::store::event_store::{self, LogBounds, Order, Query};
+use crate::bindings::activity::types::types::Cursor;
+use crate::clock;
+use crate::config::Config;
+use crate::feed;
+use crate::join::{self, JoinError, Origin};
+use crate::lanes;
+use crate::problem::Problem;
+use crate::reply::{self, Body};
+
+/// How often a long-poll looks at the log.
+const LOOK_MS: u64 = 100;
+
+/// A page as it was read.
+struct Read {
+    events: Vec<Shown>,
+    skipped: Option<Skipped>,
+    /// Where the next page goes on, in the same order.
+    next: Seq,
+    more: bool,
+    bounds: LogBounds,
+}
+
+/// `GET /api/events`.
+pub(crate) async fn history(config: &Config, headers: &HeaderMap, query: &str) -> Result<Response<Body>, Problem> {
+    let claims = auth::identify(config, headers)?;
+    claims.require(Scope::Subscribe)?;
+    let asked = broadcaster::read_history_query(query, claims.types.as_deref())?;
+    let page = read_page(asked).await?;
+    let epoch = &page.bounds.epoch;
+    lanes::configure(config, epoch);
+    // The payloads are JSON already: they are joined, not parsed and written again.
+    let mut body = format!(
+        "{{\"events\":[{}],\"cursor\":\"{epoch}:{}\",\"head\":\"{epoch}:{}\",\"more\":{}",
+        feed::payloads(&page.events).join(","),
+        page.next,
+        page.bounds.head,
+        page.more
+    );
+    if let Some(skipped) = &page.skipped {
+        body.push_str(",\"skipped\":");
+        body.push_str(&broadcaster::skipped_payload(skipped));
+    }
+    body.push('}');
+    Ok(reply::json(body))
+}
+
+/// `GET /api/events/{id}`.
+pub(crate) fn event(config: &Config, headers: &HeaderMap, id: &str) -> Result<Response<Body>, Problem> {
+    let claims = auth::identify(config, headers)?;
+    claims.require(Scope::Subscribe)?;
+    let missing = || Problem::not_found("no event with this id is kept, or the token does not show it");
+    let event = event_store::get(id)?.ok_or_else(missing)?;
+    let shown = feed::show(vec![event]);
+    // An event that the token hides is not there, in the same words.
+    let may_see =
+        |shown: &Shown| claims.types.as_ref().is_none_or(|types| broadcaster::allows(types, &shown.event.event_type));
+    if !shown.iter().all(may_see) {
+        return Err(missing());
+    }
+    lanes::configure(config, &event_store::bounds()?.epoch);
+    feed::payloads(&shown).into_iter().next().map(reply::json).ok_or_else(missing)
+}
+
+/// `GET /api/events/summary`. Counts what was logged: with thousands of events a minute, the rules are not asked about
+/// each (docs/spin.md).
+pub(crate) fn summary(config: &Config, headers: &HeaderMap, query: &str) -> Result<Response<Body>, Problem> {
+    let claims = auth::identify(config, headers)?;
+    claims.require(Scope::Subscribe)?;
+    let minutes = read_minutes(query)?;
+    let mut by_type: BTreeMap<String, u64> = BTreeMap::new();
+    let mut per_minute = vec![0u64; usize::try_from(minutes).unwrap_or(0)];
+    let mut per_minute_by_type: BTreeMap<String, BTreeMap<u32, u64>> = BTreeMap::new();
+    for (ago, event_type, count) in event_store::summary(minutes)? {
+        if claims.types.as_ref().is_some_and(|types| !broadcaster::allows(types, &event_type)) {
+            continue;
+        }
+        // Oldest first, like a chart is read.
+        let at = minutes.saturating_sub(ago.saturating_add(1));
+        if let Some(minute) = usize::try_from(at).ok().and_then(|at| per_minute.get_mut(at)) {
+            *minute += count;
+        }
+        *by_type.entry(event_type.clone()).or_default() += count;
+        *per_minute_by_type.entry(event_type).or_default().entry(at).or_default() += count;
+    }
+    let body = json!({
+        "minutes": minutes,
+        "total": by_type.values().sum::<u64>(),
+        "by_type": by_type,
+        "per_minute": per_minute,
+        "per_minute_by_type": per_minute_by_type,
+    });
+    Ok(reply::json(body.to_string()))
+}
+
+fn read_minutes(query: &str) -> Result<u32, Problem> {
+    let mut minutes = 60;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "minutes" {
+            return Err(Problem::invalid("`summary` takes one parameter, `minutes`"));
+        }
+        minutes = value
+            .parse()
+            .ok()
+            .filter(|minutes| (1..=1_440).contains(minutes))
+            .ok_or_else(|| Problem::invalid("`minutes` is a whole number from 1 to 1440"))?;
+    }
+    Ok(minutes)
+}
+
+/// Read the page, waiting for its first event when the client has asked for that.
+async fn read_page(mut asked: HistoryQuery) -> Result<Read, Problem> {
+    let deadline = clock::monotonic_ms().saturating_add(u64::from(asked.wait_ms));
+    let mut skipped = None;
+    loop {
+        let mut page = join::unless_future(|| read_once(&asked)).await?;
+        // What a first look has found gone is told, also when the wait goes on from after it.
+        page.skipped = page.skipped.or_else(|| skipped.take());
+        let waits = page.events.is_empty() && !page.more && asked.until.is_none() && asked.before.is_none();
+        if !waits {
+            return Ok(page);
+        }
+        if asked.ascending {
+            asked.since = Some(Start::After(Cursor { epoch: page.bounds.epoch.clone(), seq: page.next }));
+        }
+        loop {
+            let now = clock::monotonic_ms();
+            if now >= deadline {
+                return Ok(page);
+            }
+            clock::sleep_ms(LOOK_MS.min(deadline - now)).await;
+            if event_store::bounds()?.head > page.bounds.head {
+                break;
+            }
+        }
+        skipped = page.skipped.take();
+    }
+}
+
+fn read_once(asked: &HistoryQuery) -> Result<Read, JoinError> {
+    let bounds = event_store::bounds()?;
+    let origin = match &asked.since {
+        Some(Start::After(cursor)) => Some(join::origin_of_cursor(cursor, &bounds).ok_or(JoinError::Future)?),
+        Some(Start::AfterTime(time)) => Some(Origin::at(event_store::seq_at(*time, true)?)),
+        Some(Start::Earliest | Start::Replay(_) | Start::Latest) | None => None,
+    };
+    let after = origin.as_ref().map_or(bounds.trimmed, Origin::after);
+    let until = asked.until.as_ref().map(|mark| seq_of(mark, &bounds, true)).transpose()?.unwrap_or(Seq::MAX);
+    let before = asked.before.as_ref().map(|mark| seq_of(mark, &bounds, false)).transpose()?.unwrap_or(Seq::MAX);
+    let until = until.min(before).min(bounds.head).max(after);
+    let order = if asked.ascending { Order::Ascending } else { Order::Descending };
+    let page = feed::page(&Query {
+        filter: asked.filter.clone(),
+        text: asked.text.clone(),
+        after,
+        until,
+        order,
+        limit: asked.limit,
+    })?;
+    let next = match order {
+        Order::Ascending if page.more => page.reached,
+        Order::Ascending => until,
+        // The next page's `before`, which is excluded.
+        Order::Descending if page.more => page.reached.saturating_add(1),
+        Order::Descending => after.saturating_add(1),
+    };
+    let skipped = origin.and_then(|origin| origin.pruned);
+    Ok(Read { events: page.events, skipped, next, more: page.more, bounds })
+}
+
+/// The highest seq of a mark: itself and what was logged then `inclusive`, or only what comes before.
+fn seq_of(mark: &Mark, bounds: &LogBounds, inclusive: bool) -> Result<Seq, JoinError> {
+    match mark {
+        Mark::Cursor(cursor) if cursor.epoch != bounds.epoch => Err(JoinError::OtherLog),
+        Mark::Cursor(cursor) if inclusive => Ok(cursor.seq),
+        Mark::Cursor(cursor) => Ok(cursor.seq.saturating_sub(1)),
+        Mark::Time(time) => Ok(event_store::seq_at(*time, inclusive)?),
+    }
+}

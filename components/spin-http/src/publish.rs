@@ -1,0 +1,104 @@
+//! `POST /api/events`: a publisher's events, all or nothing, answered once they are durable.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use spin_sdk::http::body::IncomingBodyExt as _;
+use spin_sdk::http::{HeaderMap, Request, Response, StatusCode};
+
+use crate::auth::{self, Scope};
+use crate::bindings::activity::log::event_log::{self, BodyFormat, Limits, Moment, Receipt, Refusal, Submission};
+use crate::bindings::activity::rules::rules;
+use crate::bindings::activity::store::event_store;
+use crate::clock::unix_ms;
+use crate::config::Config;
+use crate::problem::{Cause, Problem};
+use crate::reply::{self, Body};
+use crate::retention;
+
+/// The route.
+pub(crate) async fn publish(config: &Config, request: Request) -> Result<Response<Body>, Problem> {
+    auth::identify(config, request.headers())?.require(Scope::Publish)?;
+    let format = body_format(request.headers())?;
+    let bytes = read_body(request, config.max_body_bytes).await?;
+    let receipts = append(format, bytes, config.limits)?;
+    let epoch = event_store::bounds()?.epoch;
+    let events: Vec<Value> = receipts.into_iter().map(|receipt| to_json(&epoch, receipt)).collect();
+    retention::maybe_trim(config);
+    let body = json!({ "events": events }).to_string();
+    Ok(reply::full(StatusCode::CREATED, "application/json", body))
+}
+
+/// Through the user's rules into the log.
+fn append(format: BodyFormat, bytes: Bytes, limits: Limits) -> Result<Vec<Receipt>, Problem> {
+    let body = event_log::Body { format, bytes: bytes.into() };
+    let mut drafts = Vec::new();
+    for (index, draft) in (0u32..).zip(event_log::parse(&body, limits)?) {
+        drafts.push(
+            rules::prepare(&draft).map_err(|reason| {
+                Problem::invalid(format!("refused by this feed's rules: {reason}")).at(Some(index))
+            })?,
+        );
+    }
+    let answers = event_log::append(&[Submission::Drafts(drafts)], limits, moment());
+    let answer: Result<Vec<Receipt>, Refusal> =
+        answers.into_iter().next().ok_or_else(|| Problem::new(Cause::Internal, "the event-log gave no answer"))?;
+    Ok(answer?)
+}
+
+/// Now, and 128 random bits: the keys of a `RandomState` are the system's, and never the same twice.
+pub(crate) fn moment() -> Moment {
+    let now = unix_ms();
+    let random = || RandomState::new().hash_one(now);
+    Moment { now, seed: (random(), random()) }
+}
+
+fn to_json(epoch: &str, receipt: Receipt) -> Value {
+    let Receipt { id, seq, duplicate, redacted } = receipt;
+    let mut event = json!({ "id": id, "seq": seq, "cursor": format!("{epoch}:{seq}"), "duplicate": duplicate });
+    if !redacted.is_empty()
+        && let Some(event) = event.as_object_mut()
+    {
+        let redacted = redacted.into_iter().map(|r| json!({ "path": r.path, "kind": r.kind })).collect();
+        event.insert("redacted".to_owned(), Value::Array(redacted));
+    }
+    event
+}
+
+/// A request's body, or 413 as soon as it is known to be too large.
+async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(Cause::TooLarge, format!("the body may hold at most {max_bytes} bytes"));
+    let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > max_bytes) {
+        return Err(too_large());
+    }
+    let mut pieces = request.into_body().stream();
+    let mut body = BytesMut::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Problem::new(Cause::BadRequest, "the body did not come whole"))?;
+        if body.len() + piece.len() > max_bytes {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.freeze())
+}
+
+/// How the body is written, by its media type; parameters such as `charset` do not matter.
+fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
+    let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/json" => Ok(BodyFormat::Json),
+        "application/x-ndjson" => Ok(BodyFormat::Ndjson),
+        "application/cloudevents+json" => Ok(BodyFormat::CloudEvent),
+        "application/cloudevents-batch+json" => Ok(BodyFormat::CloudEventBatch),
+        _ => Err(Problem::new(
+            Cause::MediaType,
+            "send `Content-Type: application/json`, `application/x-ndjson`, `application/cloudevents+json` or \
+             `application/cloudevents-batch+json`",
+        )),
+    }
+}

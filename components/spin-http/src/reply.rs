@@ -1,0 +1,52 @@
+//! Answers: a body that is there whole, with its length, or a stream of pieces.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures::stream::{self, Stream};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use spin_sdk::http::{HeaderValue, Response, StatusCode};
+
+/// Pieces of an answer.
+pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>>>>;
+
+/// Any answer's body.
+pub(crate) type Body = StreamBody<Pieces>;
+
+/// An answer that is there whole.
+pub(crate) fn full(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let body = body.into();
+    let length = body.len();
+    let pieces: Pieces =
+        if length == 0 { Box::pin(stream::empty()) } else { Box::pin(stream::iter([Ok(Frame::data(body))])) };
+    let mut response = Response::new(StreamBody::new(pieces));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    // Spin sends what has no length in chunks.
+    headers.insert("content-length", HeaderValue::from(length));
+    if !content_type.is_empty() {
+        headers.insert("content-type", HeaderValue::from_static(content_type));
+    }
+    response
+}
+
+/// JSON, as text.
+pub(crate) fn json(body: String) -> Response<Body> {
+    full(StatusCode::OK, "application/json", body)
+}
+
+/// A text.
+pub(crate) fn text(body: &'static str) -> Response<Body> {
+    full(StatusCode::OK, "text/plain; charset=utf-8", body)
+}
+
+/// An answer that goes on until its stream ends.
+pub(crate) fn pieces(content_type: &'static str, pieces: impl Stream<Item = Bytes> + 'static) -> Response<Body> {
+    use futures::StreamExt as _;
+    let pieces: Pieces = Box::pin(pieces.map(|piece| Ok(Frame::data(piece))));
+    let mut response = Response::new(StreamBody::new(pieces));
+    response.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,112 @@
+//! From a request to its answer: the door, the route, and the session that is renewed in use.
+
+use std::rc::Rc;
+
+use futures::stream;
+use http_body_util::StreamBody;
+use percent_encoding::percent_decode_str;
+use spin_sdk::http::{HeaderMap, Method, Request, Response};
+
+use crate::bindings::activity::store::event_store::{self, StoreError};
+use crate::config::{self, Config};
+use crate::doors::{self, Standing};
+use crate::problem::{Cause, Problem};
+use crate::reply::{self, Body};
+use crate::{history, pages, publish, session, state, stream as live};
+
+/// Answer a request. Never fails: what goes wrong is an answer, too.
+pub(crate) async fn answer(request: Request) -> Response<Body> {
+    let is_head = *request.method() == Method::HEAD;
+    let mut response = open(request).await.unwrap_or_else(Problem::into_response);
+    if is_head {
+        response.headers_mut().remove("content-length");
+        *response.body_mut() = StreamBody::new(Box::pin(stream::empty()));
+    }
+    response
+}
+
+/// Let it in, if it may come in.
+async fn open(request: Request) -> Result<Response<Body>, Problem> {
+    let path = request.uri().path().to_owned();
+    // Alive is alive, whatever is missing.
+    if path == "/healthz" && matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(reply::text("ok\n"));
+    }
+    let config = config::get().await?;
+    let host = host(&request);
+    let headers = request.headers();
+    let standing = doors::check(request.method(), headers, host.as_deref(), &config.allowed)?;
+    let is_preflight = *request.method() == Method::OPTIONS && headers.contains_key("access-control-request-method");
+    let renewal = if path == "/api/session" { None } else { session::renewal(&config, headers, host.as_deref()) };
+    let mut response = match &standing {
+        Standing::Allowed(_) if is_preflight => doors::preflight(),
+        _ => route(&config, &path, host.as_deref(), request).await.unwrap_or_else(Problem::into_response),
+    };
+    if let Standing::Allowed(origin) = &standing {
+        doors::grant(response.headers_mut(), origin);
+    }
+    if let Some(cookie) = renewal {
+        response.headers_mut().append("set-cookie", cookie);
+    }
+    Ok(response)
+}
+
+/// The host that the request is for.
+fn host(request: &Request) -> Option<String> {
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    authority.or_else(|| request.headers().get("host")?.to_str().ok().map(str::to_owned))
+}
+
+async fn route(
+    config: &Rc<Config>,
+    path: &str,
+    host: Option<&str>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let headers: &HeaderMap = request.headers();
+    match path {
+        "/api/events" if *request.method() == Method::POST => publish::publish(config, request).await,
+        "/api/events" if reads => history::history(config, headers, &query).await,
+        "/api/events/summary" if reads => history::summary(config, headers, &query),
+        "/api/events/stream" if reads => live::stream(Rc::clone(config), headers, &query).await,
+        "/api/state" if reads => state::state(config, headers),
+        "/api/session" if *request.method() == Method::POST => session::create(config, headers, host),
+        "/api/session" if *request.method() == Method::DELETE => session::destroy(config, headers, host),
+        "/readyz" if reads => readyz(),
+        "/ws" if reads => Err(Problem::new(
+            Cause::UpgradeRequired,
+            "Spin takes no WebSockets; use /api/events/stream, or a server beside it (docs/spin.md)",
+        )),
+        _ => rest(config, path, reads, headers),
+    }
+}
+
+/// One event, the pages, and what is not there.
+fn rest(config: &Config, path: &str, reads: bool, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
+    const ROUTES: [&str; 7] =
+        ["/api/events", "/api/events/summary", "/api/events/stream", "/api/state", "/api/session", "/readyz", "/ws"];
+    let id = path.strip_prefix("/api/events/").filter(|id| !id.is_empty() && !id.contains('/'));
+    let is_other_method = || Problem::new(Cause::MethodNotAllowed, "this route has no such method");
+    if ROUTES.contains(&path) || (!reads && (id.is_some() || pages::page(path, headers).is_some())) {
+        return Err(is_other_method());
+    }
+    if let Some(id) = id {
+        let id = percent_decode_str(id).decode_utf8().map_err(|_| Problem::not_found("no event has such an id"))?;
+        return history::event(config, headers, &id);
+    }
+    pages::page(path, headers).ok_or_else(|| Problem::not_found("there is no such route"))
+}
+
+/// `GET /readyz`: the settings are there, and the store can be read. Whoever runs the application may ask what is wrong
+/// without looking for its log; nothing in it is secret.
+fn readyz() -> Result<Response<Body>, Problem> {
+    match event_store::bounds() {
+        Ok(_) => Ok(reply::text("ready\n")),
+        Err(StoreError::Busy(why) | StoreError::Unavailable(why)) => {
+            eprintln!("activity-feed: not ready: {why}");
+            Err(Problem::unavailable(why))
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The load: many WebSocket clients on one thread, which subscribe, count what comes, and take the latency of a sample.
+//!
+//! Latency is from the moment the publisher sent an event, which stands in its data, to the moment its frame was read;
+//! all are processes of one machine, which share a monotonic clock.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use rustix::time::{ClockId, clock_gettime};
+
+/// What stands before the time in an event's data.
+pub const SENT: &str = "\"sent\":";
+/// The clock of [`micros`] starts over after so many: nine digits, which no rule takes for a card's number.
+const WRAP: u64 = 1_000_000_000;
+/// Connections that are being opened at once: fewer than the server's backlog.
+const OPENING: usize = 256;
+/// Of so many frames of a client, one is looked at for its latency.
+const SAMPLE: u64 = 16;
+
+/// Microseconds on the machine's monotonic clock, modulo 1,000 seconds.
+pub fn micros() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    let micros = u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000;
+    micros % WRAP
+}
+
+/// What the clients have in common.
+#[derive(Clone)]
+pub struct Clients {
+    /// Of the server.
+    pub address: SocketAddr,
+    /// How many.
+    pub connections: usize,
+    /// What each one sends once it is connected, by its number, and then waits for `caught_up`. None: it is ready at
+    /// once.
+    pub subscribe: Option<Arc<dyn Fn(usize) -> String>>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// Event frames, over all clients.
+    pub events: u64,
+    /// Event frames of the client that got fewest.
+    pub fewest: u64,
+    /// `skipped` frames.
+    pub skipped: u64,
+    /// Bytes, over all clients.
+    pub bytes: u64,
+    /// A sample, in milliseconds.
+    pub latencies: Vec<f64>,
+}
+
+struct Client {
+    stream: TcpStream,
+    stage: Stage,
+    /// What was read and is no whole message yet.
+    partial: Vec<u8>,
+    events: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Handshake,
+    Subscribing,
+    Ready,
+}
+
+/// Clients that are connected.
+pub struct Load {
+    clients: Vec<Client>,
+    poll: Poll,
+    events: Events,
+    scratch: Vec<u8>,
+    counted: Counted,
+    wanted: Clients,
+    ready: usize,
+}
+
+impl Load {
+    /// Connect all of them and wait until each one is ready.
+    ///
+    /// # Errors
+    /// One was refused, or not all were ready within `limit`.
+    pub fn connect(wanted: Clients, limit: Duration) -> anyhow::Result<Self> {
+        let mut load = Self {
+            clients: Vec::with_capacity(wanted.connections),
+            poll: Poll::new()?,
+            events: Events::with_capacity(1_024),
+            scratch: vec![0; 256 * 1_024],
+            counted: Counted::default(),
+            wanted,
+            ready: 0,
+        };
+        let deadline = Instant::now() + limit;
+        while load.ready < load.wanted.connections {
+            while load.clients.len() < load.wanted.connections && load.clients.len() < load.ready + OPENING {
+                load.open()?;
+            }
+            load.turn(Duration::from_millis(100))?;
+            let (ready, all) = (load.ready, load.wanted.connections);
+            ensure!(Instant::now() < deadline, "only {ready} of {all} clients were ready in time");
+        }
+        load.restart();
+        Ok(load)
+    }
+
+    /// Count from here.
+    pub fn restart(&mut self) {
+        self.counted = Counted::default();
+        for client in &mut self.clients {
+            client.events = 0;
+        }
+    }
+
+    /// Read until `done` says so, and then until nothing has come for a while.
+    ///
+    /// # Errors
+    /// A client was sent away.
+    pub fn read_until(&mut self, done: &AtomicBool, quiet: Duration) -> anyhow::Result<()> {
+        let mut last = Instant::now();
+        loop {
+            let before = self.counted.bytes;
+            self.turn(Duration::from_millis(20))?;
+            let now = Instant::now();
+            if self.counted.bytes != before {
+                last = now;
+            }
+            if done.load(Ordering::Acquire) && now.duration_since(last) >= quiet {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What has come since all were ready.
+    pub fn counted(mut self) -> Counted {
+        self.counted.fewest = self.clients.iter().map(|client| client.events).min().unwrap_or(0);
+        self.counted
+    }
+
+    fn open(&mut self) -> anyhow::Result<()> {
+        let mut stream = TcpStream::connect(self.wanted.address)?;
+        let token = Token(self.clients.len());
+        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.clients.push(Client { stream, stage: Stage::Connecting, partial: Vec::new(), events: 0 });
+        Ok(())
+    }
+
+    fn turn(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+            _ => {}
+        }
+        let tokens: Vec<usize> = self.events.iter().map(|event| event.token().0).collect();
+        for number in tokens {
+            let Some(client) = self.clients.get_mut(number) else { continue };
+            if client.stage == Stage::Connecting {
+                if client.stream.peer_addr().is_err() {
+                    continue;
+                }
+                let address = self.wanted.address;
+                let request = format!(
+                    "GET /ws HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+                     sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                );
+                client.stream.write_all(request.as_bytes())?;
+                client.stage = Stage::Handshake;
+            }
+            loop {
+                match client.stream.read(&mut self.scratch) {
+                    Ok(0) => bail!("client {number} was sent away"),
+                    Ok(read) => {
+                        self.counted.bytes += read as u64;
+                        let bytes = self.scratch.get(..read).unwrap_or_default();
+                        let was_ready = client.stage == Stage::Ready;
+                        client.take(number, bytes, &self.wanted, &mut self.counted)?;
+                        self.ready += usize::from(!was_ready && client.stage == Stage::Ready);
+                        if read < self.scratch.len() {
+                            break;
+                        }
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error).context("a client lost its connection"),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    fn take(&mut self, number: usize, bytes: &[u8], wanted: &Clients, counted: &mut Counted) -> anyhow::Result<()> {
+        let mut joined = std::mem::take(&mut self.partial);
+        let mut rest = if joined.is_empty() {
+            bytes
+        } else {
+            joined.extend_from_slice(bytes);
+            joined.as_slice()
+        };
+        if self.stage == Stage::Handshake {
+            let Some(end) = rest.windows(4).position(|four| four == b"\r\n\r\n") else {
+                self.partial = rest.to_vec();
+                return Ok(());
+            };
+            let answer = String::from_utf8_lossy(rest.get(..end).unwrap_or_default());
+            ensure!(answer.starts_with("HTTP/1.1 101"), "client {number} was refused: {answer}");
+            rest = rest.get(end + 4..).unwrap_or_default();
+            self.stage = match &wanted.subscribe {
+                None => Stage::Ready,
+                Some(subscribe) => {
+                    self.stream.write_all(&masked(&subscribe(number)))?;
+                    Stage::Subscribing
+                }
+            };
+        }
+        while let Some((payload, behind)) = split_frame(rest)? {
+            rest = behind;
+            if self.stage == Stage::Subscribing && payload.starts_with(b"{\"type\":\"caught_up\"") {
+                self.stage = Stage::Ready;
+            }
+            if payload.starts_with(b"{\"type\":\"event\"") {
+                self.events += 1;
+                counted.events += 1;
+                if (self.events + number as u64).is_multiple_of(SAMPLE) {
+                    counted.latencies.extend(latency_ms(payload));
+                }
+            } else if payload.starts_with(b"{\"type\":\"skipped\"") {
+                counted.skipped += 1;
+            }
+        }
+        self.partial = rest.to_vec();
+        Ok(())
+    }
+}
+
+/// The payload of the first frame, and what is behind it; none: it has not come whole.
+fn split_frame(bytes: &[u8]) -> anyhow::Result<Option<(&[u8], &[u8])>> {
+    let [first, second, rest @ ..] = bytes else { return Ok(None) };
+    ensure!(first & 0x0F != 8, "a client was sent away by a close frame");
+    let (length, rest) = match second & 0x7F {
+        126 => match rest.split_first_chunk::<2>() {
+            Some((length, rest)) => (usize::from(u16::from_be_bytes(*length)), rest),
+            None => return Ok(None),
+        },
+        127 => match rest.split_first_chunk::<8>() {
+            Some((length, rest)) => (usize::try_from(u64::from_be_bytes(*length))?, rest),
+            None => return Ok(None),
+        },
+        short => (usize::from(short), rest),
+    };
+    Ok(rest.split_at_checked(length))
+}
+
+/// A text frame as clients send it; the mask is zero, which masks nothing and is a mask all the same.
+fn masked(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match u8::try_from(text.len()) {
+        Ok(short @ 0..=125) => frame.push(0x80 | short),
+        _ => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}
+
+fn latency_ms(payload: &[u8]) -> Option<f64> {
+    let at = payload.windows(SENT.len()).position(|window| window == SENT.as_bytes())?;
+    let digits = payload.get(at + SENT.len()..)?.iter().take_while(|byte| byte.is_ascii_digit());
+    let sent = digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    Some(super::number((micros() + WRAP - sent) % WRAP) / 1_000.0)
+}
+
+/// Publishers that send single events at a steady rate until told to stop.
+pub struct Publishers {
+    threads: Vec<std::thread::JoinHandle<anyhow::Result<u64>>>,
+    done: Arc<AtomicBool>,
+}
+
+impl Publishers {
+    /// `body` makes an event of its number and the time.
+    pub fn start(
+        address: SocketAddr,
+        rate: u32,
+        time: Duration,
+        body: impl Fn(u64, u64) -> String + Clone + Send + 'static,
+    ) -> Self {
+        // One that waits for the disk must not hold up the others' beat.
+        let publishers = if rate <= 20 { 1 } else { 4 };
+        let step = Duration::from_secs(1) * publishers / rate;
+        let done = Arc::new(AtomicBool::new(false));
+        let start = Instant::now();
+        let threads = (0..publishers)
+            .map(|publisher| {
+                let body = body.clone();
+                std::thread::spawn(move || {
+                    let mut http = super::http::Http::connect(address)?;
+                    let mut due = start + step * publisher / publishers;
+                    let mut sent = 0;
+                    while due < start + time {
+                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                        http.publish(&body(sent * u64::from(publishers) + u64::from(publisher), micros()))?;
+                        sent += 1;
+                        due += step;
+                    }
+                    Ok(sent)
+                })
+            })
+            .collect();
+        Self { threads, done }
+    }
+
+    /// Set once [`Publishers::wait`] has returned.
+    pub fn done(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.done)
+    }
+
+    /// Wait for the end. Returns how many events were acknowledged.
+    ///
+    /// # Errors
+    /// One of them was refused.
+    pub fn wait(self) -> anyhow::Result<u64> {
+        let mut sent = 0;
+        for thread in self.threads {
+            let ended = thread.join().map_err(|_| anyhow::anyhow!("a publisher panicked"));
+            match ended.and_then(|sent| sent) {
+                Ok(more) => sent += more,
+                Err(error) => {
+                    self.done.store(true, Ordering::Release);
+                    return Err(error);
+                }
+            }
+        }
+        self.done.store(true, Ordering::Release);
+        Ok(sent)
+    }
+}
