@@ -1,7 +1,7 @@
 //! Rules that change nothing. On Spin an application's dependencies are joined before it runs, so there must be some
 //! `activity:rules`; these stand in until a user names others in `spin.toml`.
 
-#[expect(clippy::all, clippy::pedantic, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit/types", "../../wit/rules"],
