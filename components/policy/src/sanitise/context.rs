@@ -7,11 +7,12 @@
 mod address;
 mod command;
 mod header;
+mod manifest;
 
 use super::bytes::{Alphabet, at, contains, find, is_uuid, looks_generated, member, starts_with_ignore_case, sub};
 use super::keys::{Key, classify};
 use super::scan::Scan;
-use super::values;
+use super::{checks, values};
 
 type Search = fn(&mut Scan<'_>, usize, usize);
 
@@ -30,6 +31,18 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("cookie:", header::cookies),
     ("authorization:", header::authorization),
     ("authorization\":", header::authorization),
+    ("mot de passe", sentence),
+    ("contrasena", sentence),
+    ("passwort", sentence),
+    ("kennwort", sentence),
+    ("private-key", sentence),
+    ("preshared-key", sentence),
+    ("pin:", pin),
+    ("verification code", pin),
+    ("security code", pin),
+    ("one-time code", pin),
+    ("one-time password", pin),
+    ("login code", pin),
     ("preimage", preimage),
     ("password", sentence),
     ("passwd", sentence),
@@ -58,6 +71,42 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("-a", command::command_option),
     ("-w", command::command_option),
     ("-U", command::command_option),
+    ("-n", command::command_option),
+    ("-k", command::command_option),
+    ("-b", command::command_option),
+    ("--pass ", command::command_option),
+    ("--auth ", command::command_option),
+    ("--body ", command::command_option),
+    ("-password ", command::dash_option),
+    ("-passwd ", command::dash_option),
+    ("-passphrase ", command::dash_option),
+    ("-storepass ", command::dash_option),
+    ("-keypass ", command::dash_option),
+    ("-token ", command::dash_option),
+    ("-secret ", command::dash_option),
+    ("-apikey ", command::dash_option),
+    ("--password-stdin", command::piped),
+    ("--with-token", command::piped),
+    ("sudo -s", command::piped),
+    ("chpasswd", command::piped),
+    ("htpasswd -", command::last_word),
+    ("wpa_passphrase ", command::last_word),
+    ("rclone obscure ", command::last_word),
+    ("net use ", command::last_word),
+    ("cargo login ", command::last_word),
+    ("poetry config ", command::last_word),
+    ("requirepass ", command::last_word),
+    ("nickserv identify ", command::last_word),
+    ("sqlplus ", command::user_and_password),
+    ("lftp -u ", command::user_and_password),
+    ("secrets set ", command::literal),
+    ("--from-literal=", command::literal),
+    ("--from-literal ", command::literal),
+    ("auth plain ", command::mail_login),
+    ("auth login ", command::mail_login),
+    ("auth ", command::redis_auth),
+    (":5432:", address::pgpass),
+    ("kind: secret", manifest::manifest),
     ("-pw", command::command_option),
     ("--", command::long_option),
     ("sig=", address::signature),
@@ -124,9 +173,14 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
         if key == Key::Plain && name.wide_start < name.start && matches!(at(bytes, sign), b':' | b'=')
             || matches!(key, Key::Secret { .. }) && name.wide_start < name.start && !name.quoted
         {
+            let alone = key;
             // `API key: …`, `public key: …`: the words before belong to the name.
             if let Ok(wide) = std::str::from_utf8(sub(bytes, name.wide_start, name.end)) {
                 key = classify(wide);
+            }
+            // `npm set _auth=…`: words before a name that is one by itself take nothing from it unless they turn it.
+            if let (Key::Secret { .. }, Key::Maybe(_)) = (alone, key) {
+                key = alone;
             }
         }
         if let ("value" | "val" | "content" | "string", Some((since, kind))) = (lower.as_str(), named)
@@ -138,7 +192,11 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
         if lower == "pass" && at(bytes, sign) == b':' {
             key = Key::Secret { kind: "password", plural: false };
         }
-        if key == Key::Plain && !matches!(lower.as_str(), "name" | "key" | "header" | "variable" | "env") {
+        let names = matches!(lower.as_str(), "name" | "key" | "header" | "variable" | "env")
+            || lower == "type" && at(bytes, sign) == b'=';
+        // `?key=…`: a key of a map as often as one of an interface.
+        let query = lower == "key" && at(bytes, sign) == b'=' && matches!(name.opened_by, b'?' | b'&');
+        if key == Key::Plain && !names {
             continue;
         }
         let Some(mut value) = values::value_after(bytes, operator_end) else { continue };
@@ -146,6 +204,10 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             value.end = value.end.max(values::field_end(bytes, &name, &value));
         }
         let inside = sub(bytes, value.start, value.end);
+        if query && inside.len() >= 20 && looks_generated(inside, 16) && !checks::all(inside, Alphabet::Hex) {
+            scan.context(value.start, value.end, "api_key");
+            continue;
+        }
         if key == Key::Plain {
             if inside.len() <= LONGEST_NAME
                 && let Ok(text) = std::str::from_utf8(inside)
@@ -160,7 +222,8 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
         let sure = matches!(key, Key::Secret { .. });
         let taken = if kind == "authorization" || kind == "cookie" {
             // `authorization`, `cookie`: their anchors know the form. Here only what they leave.
-            sure && at(bytes, sign) != b':' && values::told(bytes, &value, kind)
+            at(bytes, sign) != b':'
+                && if sure { values::told(bytes, &value, kind) } else { looks_generated(inside, 12) }
         } else if at(bytes, sign) == b',' {
             value.quoted && values::password_like(inside)
         } else if !sure {
@@ -211,7 +274,7 @@ fn preimage(scan: &mut Scan<'_>, _: usize, after: usize) {
 }
 
 /// What may stand between a noun and its value.
-const LINKS: [&[u8]; 13] = [
+const LINKS: [&[u8]; 21] = [
     b"is now ",
     b"is set to ",
     b"is: ",
@@ -225,6 +288,15 @@ const LINKS: [&[u8]; 13] = [
     b"= ",
     b"-> ",
     b"by ",
+    b"== ",
+    b"| ",
+    // an arrow, or another sign that is none of ASCII
+    b"\x80 ",
+    b"est ",
+    b"es ",
+    b"ist ",
+    b"lautet ",
+    b"e ",
 ];
 
 /// `the password is …`, `with password …`, `token "…"`: what follows a noun in a sentence, when it looks like a secret.
@@ -235,7 +307,8 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
         return;
     }
     let noun = sub(bytes, start, after).to_ascii_lowercase();
-    let password = noun.starts_with(b"pass") || noun == b"pwd" || noun == b"identified by";
+    let password = noun.starts_with(b"pass")
+        || matches!(noun.as_slice(), b"pwd" | b"identified by" | b"mot de passe" | b"contrasena" | b"kennwort");
     let before = sub(bytes, start.saturating_sub(12), start).to_ascii_lowercase();
     if contains(&before, b"public ") || contains(&before, b"page ") || contains(&before, b"expected ") {
         return;

@@ -48,11 +48,13 @@ fn noun(word: &str) -> Option<&'static str> {
         "credential" | "credentials" | "creds" | "cred" => "credential",
         "authorization" | "authorisation" => "authorization",
         "cookie" | "cookies" | "phpsessid" | "jsessionid" => "cookie",
-        "privatekey" | "privkey" | "privatekeys" | "nsec" | "xprv" | "wif" | "sshkey" => "private_key",
+        "privatekey" | "privkey" | "privatekeys" | "nsec" | "xprv" | "xpriv" | "wif" | "sshkey" => "private_key",
         "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" => "mnemonic",
         "macaroon" | "macaroons" => "macaroon",
         "preimage" | "preimages" => "preimage",
         "cvv" | "cvv2" | "cvc" | "cvc2" => "cvv",
+        "psk" | "presharedkey" => "secret",
+        "rpcauth" => "password",
         "otp" | "totp" => "otp",
         "ssn" => "ssn",
         _ => return None,
@@ -87,7 +89,7 @@ fn key_of(word: &str) -> Option<&'static str> {
         "secret" | "access" | "auth" | "authentication" | "authorization" | "encryption" | "encrypt" | "decryption"
         | "decrypt" | "signing" | "sign" | "master" | "root" | "account" | "shared" | "session" | "service"
         | "symmetric" | "hmac" | "aes" | "deploy" | "storage" | "cipher" | "crypto" | "wallet" | "recovery"
-        | "security" | "sse" | "client" | "fernet" | "cookie" => "secret",
+        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" => "secret",
         "private" | "priv" | "ssh" | "rsa" | "dsa" | "ecdsa" | "ed25519" | "ec" | "pgp" | "gpg" | "tls" | "ssl"
         | "pem" | "nostr" => "private_key",
         "aws" | "gcp" | "azure" | "google" | "gemini" | "openai" | "anthropic" | "claude" | "mistral" | "groq"
@@ -131,7 +133,10 @@ pub(super) fn classify(name: &str) -> Key {
         return Key::Secret { kind: "password", plural: false };
     }
     let words = Words::of(name);
-    let read = read(&words);
+    let read = match read(&words) {
+        Key::Plain if variable_of_key(name, &words) => Key::Maybe("api_key"),
+        read => read,
+    };
     if read != Key::Plain || !name.bytes().any(|byte| matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'@' | b'$')) {
         return read;
     }
@@ -166,6 +171,15 @@ pub(super) fn classify(name: &str) -> Key {
 pub(super) fn describes(name: &str) -> bool {
     let words = Words::of(name);
     words.count > 0 && (turns(words.get(words.count - 1)) || asks(words.get(0)))
+}
+
+/// Whether a name is that of a variable of the environment which holds some key: `ACME_KEY`. Keys that find something, of caches
+/// and tables, are none.
+fn variable_of_key(name: &str, words: &Words) -> bool {
+    words.count > 1
+        && words.get(words.count - 1) == "key"
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && !(0..words.count - 1).any(|index| words::LOOKUP_KEYS.contains(words.get(index)))
 }
 
 fn read(words: &Words) -> Key {
@@ -285,8 +299,7 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
         ("basic" | "http", "auth") => "authorization",
         ("priv", "key" | "keys") => "private_key",
         ("social", "security") => "ssn",
-        ("mot", "passe") => "password",
-        ("passe", _) if first > 1 && words.get(first - 1) == "de" => "password",
+        ("de", "passe") if first > 0 && words.get(first - 1) == "mot" => "password",
         (
             "user" | "card" | "debit" | "credit" | "atm" | "sim" | "security" | "account" | "wallet" | "device"
             | "login" | "access" | "new" | "old" | "current" | "lock" | "screen" | "door" | "parental" | "bank"
@@ -298,7 +311,7 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
             | "wifi" | "vpn" | "ssh" | "proxy" | "auth" | "login" | "http" | "mail" | "email" | "imap" | "ldap"
             | "postgres" | "pg" | "rabbitmq" | "mongo" | "mongodb" | "sql" | "app" | "my" | "master" | "keystore"
             | "truststore" | "key" | "web" | "api" | "service" | "account" | "mqtt" | "amqp" | "wp" | "cert" | "pfx"
-            | "jdbc" | "rpc" | "bitcoin" | "wallet" | "new" | "old",
+            | "jdbc" | "rpc" | "bitcoin" | "wallet" | "new" | "old" | "bind" | "become" | "store" | "require",
             "pass",
         ) => "password",
         _ => return None,
@@ -319,6 +332,7 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
         "sk" if alone => Key::Maybe("secret"),
         "rune" => Key::Maybe("rune"),
         "nwc" => Key::Maybe("secret"),
+        "priv" if alone => Key::Maybe("private_key"),
         _ => return None,
     })
 }
@@ -327,6 +341,9 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
 fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
     if word.len() < 7 {
         return None;
+    }
+    if word.strip_suffix("pass").is_some_and(|owner| words::OWNERS.contains(owner)) {
+        return Some(("password", at));
     }
     GLUED.iter().find_map(|&(noun, kind)| {
         if word.ends_with(noun) {

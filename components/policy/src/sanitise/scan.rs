@@ -151,6 +151,8 @@ pub(super) struct Scan<'v> {
     pub(super) jwt_tried: usize,
     /// How far key files of PuTTY were looked for.
     pub(super) putty_tried: usize,
+    /// How far manifests of Kubernetes were read.
+    pub(super) manifest_read: usize,
     /// Options of commands that were looked at.
     pub(super) options: usize,
     /// The end of the stretch in which anchors were refused last, and how many.
@@ -169,6 +171,7 @@ impl<'v> Scan<'v> {
             armour_end: None,
             jwt_tried: 0,
             putty_tried: 0,
+            manifest_read: 0,
             options: 0,
             refused: (0, 0),
             blobs: Vec::new(),

@@ -174,7 +174,8 @@ pub(super) fn cards(scan: &mut Scan<'_>) {
         // A fraction, an international phone number, a part of an identifier.
         let inside = before.is_ascii_alphanumeric()
             || matches!(before, b'+' | b'_')
-            || (matches!(before, b'.' | b'-' | b',') && further.is_ascii_alphanumeric());
+            || (matches!(before, b'.' | b'-') && further.is_ascii_alphanumeric())
+            || before == b',' && further.is_ascii_digit();
         let goes_on = at(bytes, end).is_ascii_alphanumeric()
             || at(bytes, end) == b'_'
             || (matches!(at(bytes, end), b'.' | b'-') && at(bytes, end + 1).is_ascii_alphanumeric());

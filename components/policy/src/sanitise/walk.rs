@@ -69,7 +69,7 @@ impl Walk<'_> {
                     *text = Cow::Owned(clean);
                 }
             }
-            Json::Array(items) => self.array(items, key),
+            Json::Array(items) => self.array(items, key, ""),
             Json::Object(members) => self.object(members, key),
         }
     }
@@ -125,6 +125,8 @@ impl Walk<'_> {
 
     fn object(&mut self, members: &mut [(Cow<'_, str>, Json<'_>)], inherited: Key) {
         let named = named_secret(members);
+        let command = members.iter().find_map(|(key, value)| value.as_str().filter(|_| is_command(key)));
+        let command = command.filter(|command| command.len() < 64).map(str::to_owned);
         let jwk = members.iter().any(|(key, value)| key == "kty" && value.as_str().is_some());
         let aws = members.iter().any(|(_, value)| value.as_str().is_some_and(is_aws_id));
         let login = members.iter().any(|(key, _)| is_login(key));
@@ -136,7 +138,8 @@ impl Walk<'_> {
             if let Some(kind) = named
                 && is_value_name(key)
             {
-                state = Key::Secret { kind, plural: false };
+                // `{"name": "token", "value": 42}` counts.
+                state = Key::Secret { kind, plural: !matches!(kind, "password" | "pin" | "cvv" | "otp") };
             }
             // The shell's working directory.
             if key.eq_ignore_ascii_case("pwd") && value.as_str().is_some_and(|path| path.starts_with(['/', '~'])) {
@@ -158,12 +161,17 @@ impl Walk<'_> {
             } else {
                 self.enter(key);
             }
-            if let Json::Array(items) = value
-                && is_header_list(key)
-            {
-                self.flat_headers(items);
+            match (value, &command) {
+                (Json::Array(items), Some(command)) if is_arguments(key) => self.array(items, state, command),
+                (value, _) => {
+                    if let Json::Array(items) = value
+                        && is_header_list(key)
+                    {
+                        self.flat_headers(items);
+                    }
+                    self.value(value, state, login);
+                }
             }
-            self.value(value, state, login);
             self.path.truncate(length);
         }
     }
@@ -174,8 +182,9 @@ impl Walk<'_> {
         self.path.extend(key.chars().filter(|ch| !ch.is_control()));
     }
 
-    fn array(&mut self, items: &mut [Json<'_>], key: Key) {
-        let taken = joined_findings(items);
+    /// `command` is what the array holds the arguments of, where another member says so.
+    fn array(&mut self, items: &mut [Json<'_>], key: Key, command: &str) {
+        let taken = joined_findings(items, command);
         let pair = match &*items {
             [Json::String(name), Json::String(value)] => match classify(name) {
                 Key::Secret { kind, .. } if name.len() <= 64 && pair_value(value, kind) => Some(kind),
@@ -292,13 +301,22 @@ fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
     }
     members.iter().find_map(|(key, value)| {
         let name = value.as_str().filter(|name| name.len() <= 64 && name.split_whitespace().count() <= 4)?;
-        let kind = match key.to_ascii_lowercase().as_str() {
+        let lower = key.to_ascii_lowercase();
+        let kind = match lower.as_str() {
             "name" | "key" | "header" | "field" | "param" | "parameter" | "variable" | "var" | "env" | "option"
             | "flag" | "attribute" | "attr" | "property" | "prop" | "setting" | "arg" | "argument" | "k" | "n"
             | "header_name" | "headername" | "fieldname" | "field_name" | "column" | "path" | "env_var"
             | "secret_name" => true,
             "type" | "kind" | "label" | "title" | "id" | "input" | "placeholder" | "selector" | "element"
             | "target" => false,
+            // `ParameterKey` beside `ParameterValue`
+            _ if lower.len() < 24 && (lower.ends_with("key") || lower.ends_with("name")) => {
+                let stem = lower.strip_suffix("key").or_else(|| lower.strip_suffix("name"))?;
+                let beside = |other: &str| {
+                    other.to_ascii_lowercase().strip_prefix(stem).is_some_and(|rest| matches!(rest, "value" | "val"))
+                };
+                members.iter().any(|(other, _)| beside(other)).then_some(true)?
+            }
             _ => return None,
         };
         match classify(name) {
@@ -310,10 +328,11 @@ fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
 }
 
 fn is_value_name(key: &str) -> bool {
-    matches!(
-        key.to_ascii_lowercase().as_str(),
-        "value"
-            | "val"
+    let lower = key.to_ascii_lowercase();
+    lower.ends_with("value") && lower.len() < 24
+        || matches!(
+        lower.as_str(),
+        "val"
             | "v"
             | "values"
             | "old"
@@ -340,6 +359,17 @@ fn is_value_name(key: &str) -> bool {
             | "header_value"
             | "headervalue"
     )
+}
+
+/// Whether a member names the program whose arguments stand in another.
+fn is_command(key: &str) -> bool {
+    ["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"]
+        .iter()
+        .any(|name| key.eq_ignore_ascii_case(name))
+}
+
+fn is_arguments(key: &str) -> bool {
+    ["args", "argv", "arguments", "params", "parameters", "options"].iter().any(|name| key.eq_ignore_ascii_case(name))
 }
 
 fn is_login(key: &str) -> bool {
@@ -383,7 +413,7 @@ fn pair_value(value: &str, kind: &str) -> bool {
 
 /// What the strings of an array are when read as one text: a command's arguments, or the words of a phrase. For each item the
 /// clean text and the kind, where something is taken out.
-fn joined_findings(items: &[Json<'_>]) -> Vec<Option<(String, &'static str)>> {
+fn joined_findings(items: &[Json<'_>], command: &str) -> Vec<Option<(String, &'static str)>> {
     let words = items.len() >= 12
         && items
             .iter()
@@ -393,7 +423,8 @@ fn joined_findings(items: &[Json<'_>]) -> Vec<Option<(String, &'static str)>> {
     if !words && !arguments {
         return Vec::new();
     }
-    let mut line = String::new();
+    let mut line = command.to_owned();
+    line.push(' ');
     let mut ranges = Vec::with_capacity(items.len());
     let mut option = None;
     let mut taken: Vec<Option<(String, &'static str)>> = Vec::with_capacity(items.len());
