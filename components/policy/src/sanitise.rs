@@ -8,6 +8,7 @@
 //! value, argument lists), then the text itself ([`scan`]: the table of [`shapes`], the families told by a check in [`special`],
 //! and what stands around a value in [`context`]), each through the disguises that [`view`] undoes.
 
+mod anchors;
 mod bytes;
 mod checks;
 mod context;

@@ -63,10 +63,13 @@ fn encoded(text: &str) -> String {
         let new = match how {
             "b64" => base64(what.as_bytes()),
             "hex" => hex(what),
-            "pct" => what.split_inclusive(['«', '»']).map(|part| match part.chars().last() {
-                Some(mark @ ('«' | '»')) => percent(part.trim_end_matches(mark)) + &mark.to_string(),
-                _ => percent(part),
-            }).collect(),
+            "pct" => what
+                .split_inclusive(['«', '»'])
+                .map(|part| match part.chars().last() {
+                    Some(mark @ ('«' | '»')) => percent(part.trim_end_matches(mark)) + &mark.to_string(),
+                    _ => percent(part),
+                })
+                .collect(),
             "json" => quoted(what).trim_matches('"').to_owned(),
             _ => panic!("{how}"),
         };

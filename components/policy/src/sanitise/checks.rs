@@ -6,8 +6,6 @@
 use super::bytes::{Alphabet, at, member};
 use bip0039::language::English;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::sync::LazyLock;
 
 /// ISO/IEC 7812-1 annex B.
 pub(super) fn luhn(digits: &[u8]) -> bool {
@@ -147,8 +145,6 @@ pub(super) fn jose_header(segment: &[u8]) -> bool {
 
 /// The number of a BIP-39 English word, in any case.
 pub(super) fn bip39_word(word: &[u8]) -> Option<u16> {
-    static NUMBERS: LazyLock<HashMap<&'static [u8], u16>> =
-        LazyLock::new(|| English::words().iter().map(|word| word.as_bytes()).zip(0..).collect());
     if !(3..=8).contains(&word.len()) {
         return None;
     }
@@ -156,7 +152,9 @@ pub(super) fn bip39_word(word: &[u8]) -> Option<u16> {
     let lower = lower.get_mut(..word.len())?;
     lower.copy_from_slice(word);
     lower.make_ascii_lowercase();
-    NUMBERS.get(&*lower).copied()
+    // The list is sorted; its words are told apart by their first four letters.
+    let number = English::words().binary_search_by(|word| word.as_bytes().cmp(lower)).ok()?;
+    u16::try_from(number).ok()
 }
 
 /// Whether 12, 15, 18, 21 or 24 word numbers carry the checksum that BIP-39 gives a phrase.

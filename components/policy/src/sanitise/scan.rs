@@ -4,12 +4,11 @@
 //! anchors stand in it ([`Runs`]); every disguise makes the text shorter, and their number is bounded. What a finding is
 //! replaced with, and what its place in the event means, is for `sanitise`.
 
-use super::bytes::{Alphabet, Runs, at, find as find_bytes, member, sub};
+use super::anchors::{Anchor, INDEX};
+use super::bytes::{Alphabet, Runs, at, find as find_bytes, is_uuid, member, sub};
 use super::shapes::{Check, SHAPES, Shape};
 use super::view::View;
 use super::{checks, context, special};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use std::sync::LazyLock;
 
 /// Something to take out of a text: a range of bytes of the original, and the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +53,7 @@ pub(super) fn find(text: &str, depth: Depth) -> Vec<Finding> {
 }
 
 fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>) {
-    // The shortest secret with a context, `pin=1234`, is longer.
-    if text.len() < 6 {
+    if plain(text.as_bytes()) {
         return;
     }
     let mut view = View::of(text);
@@ -71,6 +69,28 @@ fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>)
             None => break,
         }
     }
+}
+
+/// Whether a text is so short and plain that it needs no search: most values of most events are one word, an id, a few words.
+fn plain(text: &[u8]) -> bool {
+    // The shortest secret with a context, `pin=1234`, is longer than six bytes, the shortest that its own text tells has 14.
+    if text.len() < 6
+        || text.len() < 14 && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+    {
+        return true;
+    }
+    if text.len() == 36 && is_uuid(text) {
+        return true;
+    }
+    // Words in lower case, the first of them perhaps not: no token has that form, no phrase is so short, and no sentence makes a
+    // password of a word. `machine x login y password z` does.
+    text.len() < 48
+        && !text.starts_with(b"machine ")
+        && text.iter().enumerate().all(|(index, byte)| {
+            byte.is_ascii_lowercase()
+                || matches!(byte, b' ' | b'.' | b',' | b'_')
+                || byte.is_ascii_uppercase() && index == 0
+        })
 }
 
 /// Searches one view. Where `seams` are given, only what lies across one of them is new.
@@ -212,27 +232,26 @@ impl<'v> Scan<'v> {
     }
 
     fn anchors(&mut self, everything: bool) {
-        for found in AUTOMATON.find_overlapping_iter(self.bytes) {
-            let index = found.pattern().as_usize();
-            match SHAPES.get(index) {
-                Some(shape) => {
-                    if sub(self.bytes, found.start(), found.end()) == shape.anchor.as_bytes()
-                        && !self.in_blob(found.start())
-                    {
-                        self.shape(shape, found.start(), found.end());
-                    }
+        INDEX.each(self.bytes, |anchor, start, end| match anchor {
+            Anchor::Shape(number) => {
+                if let Some(shape) = SHAPES.get(number)
+                    && sub(self.bytes, start, end) == shape.anchor.as_bytes()
+                    && !self.in_blob(start)
+                {
+                    self.shape(shape, start, end);
                 }
-                None => match special::ANCHORS.get(index - SHAPES.len()) {
-                    Some((_, search)) => search(self, found.start(), found.end()),
-                    None if everything => {
-                        if let Some((_, search)) = context::ANCHORS.get(index - SHAPES.len() - special::ANCHORS.len()) {
-                            search(self, found.start(), found.end());
-                        }
-                    }
-                    None => {}
-                },
             }
-        }
+            Anchor::Special(number) => {
+                if let Some((_, search)) = special::ANCHORS.get(number) {
+                    search(self, start, end);
+                }
+            }
+            Anchor::Context(number) => {
+                if everything && let Some((_, search)) = context::ANCHORS.get(number) {
+                    search(self, start, end);
+                }
+            }
+        });
     }
 
     fn shape(&mut self, shape: &Shape, anchor: usize, after: usize) {
@@ -380,19 +399,3 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
     }
     merged
 }
-
-static AUTOMATON: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let shapes = SHAPES.iter().map(|shape| shape.anchor);
-    let special = special::ANCHORS.iter().map(|(anchor, _)| *anchor);
-    let context = context::ANCHORS.iter().map(|(anchor, _)| *anchor);
-    let built = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::Standard)
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(shapes.chain(special).chain(context));
-    #[expect(
-        clippy::expect_used,
-        reason = "the anchors are constants of this program, and every test builds the automaton"
-    )]
-    built.expect("the anchors make an automaton")
-});

@@ -4,7 +4,7 @@
 //! Always true: each is searched in one walk over the text; what is tried at a place costs a fixed number of steps, or is
 //! remembered so that it is tried once. The arithmetic of the checks is in `checks`.
 
-use super::bytes::{Alphabet, Mix, at, distinct, find, member, starts_with_ignore_case, sub};
+use super::bytes::{Alphabet, Mix, at, distinct, find, looks_generated, member, starts_with_ignore_case, sub};
 use super::checks;
 use super::scan::Scan;
 
@@ -163,6 +163,13 @@ pub(super) fn cards(scan: &mut Scan<'_>) {
         let start = from + offset;
         let first = group(start);
         from = start + first;
+        if matches!(first, 14..=17) && at(bytes, from) == b'|' {
+            // An app's token of Facebook: its number and its secret.
+            let end = scan.runs.end(bytes, Alphabet::Url, from + 1);
+            if matches!(end - from, 28..=41) && looks_generated(sub(bytes, from + 1, end), 8) {
+                scan.hit(start, end, "facebook_token");
+            }
+        }
         let end = match first {
             14..=19 => Some(from),
             4 => GROUPINGS.iter().find_map(|lengths| grouped(bytes, start, lengths)),

@@ -268,7 +268,11 @@ pub(super) fn password_like(value: &[u8]) -> bool {
             .next()
             .is_some_and(|end| (2..=4).contains(&end.len()) && end.iter().all(u8::is_ascii_lowercase))
         && !sign;
-    (mix.digit || sign || scrambled(value)) && !unit && !version && !dotted && !value.contains(&b'(')
+    (mix.digit || sign || scrambled(value))
+        && !unit
+        && !version
+        && !dotted
+        && !value.contains(&b'(')
         && !named_value(value)
 }
 

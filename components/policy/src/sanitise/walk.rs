@@ -290,8 +290,8 @@ fn is_public(text: &str, kind: &str) -> bool {
 
 /// A key's text without secrets.
 fn redact_key(key: &str) -> Option<(String, Vec<&'static str>)> {
-    let word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    if key.len() < 8 || (key.len() < 24 && key.bytes().all(word)) { None } else { redact(key) }
+    let lower = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if key.len() < 24 && (lower || key.bytes().all(|byte| byte.is_ascii_alphabetic())) { None } else { redact(key) }
 }
 
 /// Members that give another member's name: `{"name": "PASSWORD", "value": "…"}`.
@@ -331,34 +331,34 @@ fn is_value_name(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     lower.ends_with("value") && lower.len() < 24
         || matches!(
-        lower.as_str(),
-        "val"
-            | "v"
-            | "values"
-            | "old"
-            | "new"
-            | "before"
-            | "after"
-            | "from"
-            | "to"
-            | "current"
-            | "previous"
-            | "old_value"
-            | "new_value"
-            | "oldvalue"
-            | "newvalue"
-            | "default"
-            | "content"
-            | "data"
-            | "text"
-            | "string"
-            | "stringvalue"
-            | "string_value"
-            | "raw"
-            | "input"
-            | "header_value"
-            | "headervalue"
-    )
+            lower.as_str(),
+            "val"
+                | "v"
+                | "values"
+                | "old"
+                | "new"
+                | "before"
+                | "after"
+                | "from"
+                | "to"
+                | "current"
+                | "previous"
+                | "old_value"
+                | "new_value"
+                | "oldvalue"
+                | "newvalue"
+                | "default"
+                | "content"
+                | "data"
+                | "text"
+                | "string"
+                | "stringvalue"
+                | "string_value"
+                | "raw"
+                | "input"
+                | "header_value"
+                | "headervalue"
+        )
 }
 
 /// Whether a member names the program whose arguments stand in another.

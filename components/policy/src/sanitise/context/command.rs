@@ -267,7 +267,8 @@ pub(super) fn last_word(scan: &mut Scan<'_>, start: usize, after: usize) {
     let word = sub(trimmed, last, trimmed.len());
     let quotes = usize::from(matches!(at(word, 0), b'"' | b'\'') && word.len() > 2);
     // A sentence about the command goes on in words.
-    let likely = values::password_like(sub(word, quotes, word.len() - quotes)) || looks_generated(word, 8) || quotes > 0;
+    let likely =
+        values::password_like(sub(word, quotes, word.len() - quotes)) || looks_generated(word, 8) || quotes > 0;
     if words >= secret_at && likely && !word.starts_with(b"-") {
         take(scan, after + last + quotes, after + trimmed.len() - quotes, "password");
     }
