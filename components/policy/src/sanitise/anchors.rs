@@ -22,8 +22,8 @@ const SLOTS: usize = 4096;
 
 /// The anchors in the order of their slots.
 pub(super) struct Index {
-    /// For each slot the place of its first anchor; one more for the end of the last.
-    slots: Vec<u16>,
+    /// For each slot the places of its first anchor and of that behind its last.
+    slots: Box<[(u16, u16); SLOTS]>,
     anchors: Vec<(&'static [u8], Anchor)>,
 }
 
@@ -44,16 +44,14 @@ impl Index {
     fn of(mut anchors: Vec<(&'static [u8], Anchor)>) -> Index {
         let place = |anchor: &[u8]| slot(at(anchor, 0), at(anchor, 1));
         anchors.sort_by_key(|(text, _)| (place(text), std::cmp::Reverse(text.len())));
-        let mut slots = vec![0_u16; SLOTS + 1];
-        for (text, _) in &anchors {
-            if let Some(count) = slots.get_mut(place(text) + 1) {
-                *count += 1;
+        let mut slots = Box::new([(0, 0); SLOTS]);
+        for ((text, _), index) in anchors.iter().zip(0_u16..) {
+            if let Some((from, to)) = slots.get_mut(place(text)) {
+                if *from == *to {
+                    *from = index;
+                }
+                *to = index + 1;
             }
-        }
-        let mut sum = 0;
-        for count in &mut slots {
-            sum += *count;
-            *count = sum;
         }
         Index { slots, anchors }
     }
@@ -62,8 +60,7 @@ impl Index {
     pub(super) fn each(&self, bytes: &[u8], mut found: impl FnMut(Anchor, usize, usize)) {
         for (start, pair) in bytes.windows(2).enumerate() {
             let &[first, second] = pair else { return };
-            let slot = slot(first, second);
-            let (Some(&from), Some(&to)) = (self.slots.get(slot), self.slots.get(slot + 1)) else { return };
+            let Some(&(from, to)) = self.slots.get(slot(first, second)) else { return };
             if from == to {
                 continue;
             }
@@ -101,7 +98,7 @@ mod tests {
 
     #[test]
     fn no_slot_holds_more_than_a_few() {
-        let most = INDEX.slots.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).max();
+        let most = INDEX.slots.iter().map(|(from, to)| to - from).max();
         assert!(most.is_some_and(|most| most <= 24), "{most:?}");
     }
 }

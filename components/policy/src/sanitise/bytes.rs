@@ -240,11 +240,21 @@ pub(super) fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 pub(super) fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
-    bytes.windows(part.len().max(1)).position(|window| {
-        #[cfg(test)]
-        work::look();
-        window == part
-    })
+    let first = *part.first()?;
+    let mut from = 0;
+    loop {
+        let rest = bytes.get(from..)?;
+        let start = from
+            + rest.iter().position(|&byte| {
+                #[cfg(test)]
+                work::look();
+                byte == first
+            })?;
+        if bytes.get(start..)?.starts_with(part) {
+            return Some(start);
+        }
+        from = start + 1;
+    }
 }
 
 pub(super) fn starts_with_ignore_case(bytes: &[u8], part: &[u8]) -> bool {

@@ -173,70 +173,53 @@ pub(super) fn describes(name: &str) -> bool {
     words.count > 0 && (turns(words.get(words.count - 1)) || asks(words.get(0)))
 }
 
+/// The first three letters of every noun that may be a secret's, and of their parts.
+const ROOTS: &[u8] =
+    b"pas psw pss pwo pwd psk ken sen con mot wac has par sec tok jwt bea key cre aut coo ses pri nse xpr wif \
+    mne see phr mac pre cvv cvc otp ssn rpc cod ans wor ent sas run nwc pin ver ";
+
+/// One bit for every three letters, five bits each.
+#[expect(clippy::indexing_slicing, reason = "a constant: out of bounds would not compile")]
+static ROOT_BITS: [u64; 512] = {
+    let mut bits = [0; 512];
+    let mut index = 0;
+    while index + 3 < ROOTS.len() {
+        if ROOTS[index + 3] == b' ' && ROOTS[index] != b' ' {
+            let three = (ROOTS[index] as usize & 31) << 10
+                | (ROOTS[index + 1] as usize & 31) << 5
+                | ROOTS[index + 2] as usize & 31;
+            bits[three / 64] |= 1 << (three % 64);
+        }
+        index += 1;
+    }
+    bits
+};
+
 /// Whether three letters of a name begin a noun that may be a secret's: most names are settled by this alone. Characters that may
 /// pretend to be a letter, or hide between two, are left to the reader of words.
 fn may_speak(name: &[u8]) -> bool {
-    let odd =
-        |&byte: &u8| !(0x20..0x7f).contains(&byte) || matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'@' | b'$');
-    // Two letters are a noun at a word's beginning only: `task` ends with those of a secret key.
-    let short = |(index, two): (usize, &[u8])| {
-        let before = index.checked_sub(1).and_then(|before| name.get(before));
-        two.eq_ignore_ascii_case(b"pw")
-            || two.eq_ignore_ascii_case(b"sk")
-                && (two.starts_with(b"S") || !before.is_some_and(u8::is_ascii_alphabetic) || index + 2 == name.len())
-    };
-    let root = |three: &[u8]| {
-        let &[a, b, c] = three else { return false };
-        matches!(
-            &[a | 0x20, b | 0x20, c | 0x20],
-            b"pas"
-                | b"psw"
-                | b"pss"
-                | b"pwo"
-                | b"pwd"
-                | b"psk"
-                | b"ken"
-                | b"sen"
-                | b"con"
-                | b"mot"
-                | b"wac"
-                | b"has"
-                | b"par"
-                | b"sec"
-                | b"tok"
-                | b"jwt"
-                | b"bea"
-                | b"key"
-                | b"cre"
-                | b"aut"
-                | b"coo"
-                | b"ses"
-                | b"pri"
-                | b"nse"
-                | b"xpr"
-                | b"wif"
-                | b"mne"
-                | b"see"
-                | b"phr"
-                | b"mac"
-                | b"pre"
-                | b"cvv"
-                | b"cvc"
-                | b"otp"
-                | b"ssn"
-                | b"rpc"
-                | b"cod"
-                | b"ans"
-                | b"wor"
-                | b"ent"
-                | b"sas"
-                | b"run"
-                | b"nwc"
-                | b"pin"
-                | b"ver"
-        )
-    };
-    name.iter().any(odd) || name.windows(3).any(root) || name.windows(2).enumerate().any(short)
+    let mut three = 0;
+    let mut before = b' ';
+    for (index, &byte) in name.iter().enumerate() {
+        if !(0x20..0x7f).contains(&byte) || matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'@' | b'$') {
+            return true;
+        }
+        three = (three << 5 | usize::from(byte & 31)) & 0x7fff;
+        if index >= 2 && ROOT_BITS.get(three / 64).is_some_and(|bits| bits >> (three % 64) & 1 == 1) {
+            return true;
+        }
+        // Two letters are a noun at a word's beginning only: `task` ends with those of a secret key.
+        let two = (before | 0x20, byte | 0x20);
+        let begins = index < 2
+            || before.is_ascii_uppercase()
+            || index + 1 == name.len()
+            || name.get(index - 2).is_some_and(|byte| !byte.is_ascii_alphabetic());
+        if two == (b'p', b'w') || two == (b's', b'k') && begins {
+            return true;
+        }
+        before = byte;
+    }
+    false
 }
 
 /// Whether a name is that of a variable of the environment which holds some key: `ACME_KEY`. Keys that find something, of caches

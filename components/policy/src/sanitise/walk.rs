@@ -179,7 +179,11 @@ impl Walk<'_> {
     fn enter(&mut self, key: &str) {
         self.path.push('.');
         // Paths go into answers and logs: no control characters.
-        self.path.extend(key.chars().filter(|ch| !ch.is_control()));
+        if key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            self.path.push_str(key);
+        } else {
+            self.path.extend(key.chars().filter(|ch| !ch.is_control()));
+        }
     }
 
     /// `command` is what the array holds the arguments of, where another member says so.
@@ -328,60 +332,65 @@ fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
 }
 
 fn is_value_name(key: &str) -> bool {
-    let lower = key.to_ascii_lowercase();
-    lower.ends_with("value") && lower.len() < 24
-        || matches!(
-            lower.as_str(),
-            "val"
-                | "v"
-                | "values"
-                | "old"
-                | "new"
-                | "before"
-                | "after"
-                | "from"
-                | "to"
-                | "current"
-                | "previous"
-                | "old_value"
-                | "new_value"
-                | "oldvalue"
-                | "newvalue"
-                | "default"
-                | "content"
-                | "data"
-                | "text"
-                | "string"
-                | "stringvalue"
-                | "string_value"
-                | "raw"
-                | "input"
-                | "header_value"
-                | "headervalue"
-        )
+    const NAMES: &[&str] = &[
+        "value",
+        "val",
+        "v",
+        "values",
+        "old",
+        "new",
+        "before",
+        "after",
+        "from",
+        "to",
+        "current",
+        "previous",
+        "old_value",
+        "new_value",
+        "oldvalue",
+        "newvalue",
+        "default",
+        "content",
+        "data",
+        "text",
+        "string",
+        "stringvalue",
+        "string_value",
+        "raw",
+        "input",
+        "header_value",
+        "headervalue",
+    ];
+    let ends = key.len() < 24 && key.as_bytes().last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(b"value"));
+    ends || one_of(key, NAMES)
+}
+
+/// Whether a name is one of some, in any case.
+fn one_of(key: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| key.eq_ignore_ascii_case(name))
 }
 
 /// Whether a member names the program whose arguments stand in another.
 fn is_command(key: &str) -> bool {
-    ["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"]
-        .iter()
-        .any(|name| key.eq_ignore_ascii_case(name))
+    one_of(key, &["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"])
 }
 
 fn is_arguments(key: &str) -> bool {
-    ["args", "argv", "arguments", "params", "parameters", "options"].iter().any(|name| key.eq_ignore_ascii_case(name))
+    one_of(key, &["args", "argv", "arguments", "params", "parameters", "options"])
 }
 
 fn is_login(key: &str) -> bool {
-    matches!(
-        key.to_ascii_lowercase().as_str(),
-        "user" | "username" | "login" | "email" | "user_name" | "account" | "host" | "hostname"
-    )
+    one_of(key, &["user", "username", "login", "email", "user_name", "account", "host", "hostname"])
 }
 
 fn is_header_list(key: &str) -> bool {
-    let lower = key.to_ascii_lowercase();
-    lower.ends_with("headers") || lower.ends_with("header") || lower == "environ"
+    let ends = |end: &str| {
+        key.len()
+            .checked_sub(end.len())
+            .and_then(|from| key.get(from..))
+            .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    };
+    ends("headers") || ends("header") || key.eq_ignore_ascii_case("environ")
 }
 
 fn is_aws_id(text: &str) -> bool {
