@@ -178,22 +178,36 @@ const ROOTS: &[u8] =
     b"pas psw pss pwo pwd psk ken sen con mot wac has par sec tok jwt bea key cre aut coo ses pri nse xpr wif \
     mne see phr mac pre cvv cvc otp ssn rpc cod ans wor ent sas run nwc pin ver ";
 
+/// The same of words by which a text says that a secret follows.
+const TEXT_ROOTS: &[u8] = b"bas ide obs net log env ";
+
 /// One bit for every three letters, five bits each.
-#[expect(clippy::indexing_slicing, reason = "a constant: out of bounds would not compile")]
-static ROOT_BITS: [u64; 512] = {
-    let mut bits = [0; 512];
+#[expect(clippy::indexing_slicing, reason = "for constants: out of bounds would not compile")]
+const fn root_bits(mut bits: [u64; 512], roots: &[u8]) -> [u64; 512] {
     let mut index = 0;
-    while index + 3 < ROOTS.len() {
-        if ROOTS[index + 3] == b' ' && ROOTS[index] != b' ' {
-            let three = (ROOTS[index] as usize & 31) << 10
-                | (ROOTS[index + 1] as usize & 31) << 5
-                | ROOTS[index + 2] as usize & 31;
+    while index + 3 < roots.len() {
+        if roots[index + 3] == b' ' && roots[index] != b' ' {
+            let three = (roots[index] as usize & 31) << 10
+                | (roots[index + 1] as usize & 31) << 5
+                | roots[index + 2] as usize & 31;
             bits[three / 64] |= 1 << (three % 64);
         }
         index += 1;
     }
     bits
-};
+}
+
+static ROOT_BITS: [u64; 512] = root_bits([0; 512], ROOTS);
+static TEXT_ROOT_BITS: [u64; 512] = root_bits(ROOT_BITS, TEXT_ROOTS);
+
+/// Whether a short text may speak of a secret: three letters in it begin a noun of one, or a word that announces one.
+pub(super) fn text_may_speak(text: &[u8]) -> bool {
+    let mut three = 0;
+    text.iter().enumerate().any(|(index, byte)| {
+        three = (three << 5 | usize::from(byte & 31)) & 0x7fff;
+        index >= 2 && TEXT_ROOT_BITS.get(three / 64).is_some_and(|bits| bits >> (three % 64) & 1 == 1)
+    }) || text.windows(2).any(|two| two.eq_ignore_ascii_case(b"pw"))
+}
 
 /// Whether three letters of a name begin a noun that may be a secret's: most names are settled by this alone. Characters that may
 /// pretend to be a letter, or hide between two, are left to the reader of words.

@@ -6,6 +6,7 @@
 
 use super::anchors::{Anchor, INDEX};
 use super::bytes::{Alphabet, Runs, at, find as find_bytes, is_uuid, member, sub};
+use super::keys::text_may_speak;
 use super::shapes::{Check, SHAPES, Shape};
 use super::view::View;
 use super::{checks, context, special};
@@ -71,26 +72,43 @@ fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>)
     }
 }
 
-/// Whether a text is so short and plain that it needs no search: most values of most events are one word, an id, a few words.
+/// Whether a text is so short and plain that it needs no search: most values of most events are one word, an id, a hash, a few words.
 fn plain(text: &[u8]) -> bool {
-    // The shortest secret with a context, `pin=1234`, is longer than six bytes, the shortest that its own text tells has 14.
-    if text.len() < 6
-        || text.len() < 14 && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+    // The shortest secret with a context, `pin=1234`, is longer.
+    if text.len() < 6 || text.len() == 36 && is_uuid(text) {
+        return true;
+    }
+    if text.len() > 64 {
+        return false;
+    }
+    // A hash: hexadecimal digits that are no hexadecimal of a text.
+    if let Some(head) = text.first_chunk::<2>()
+        && text.len() >= 16
+        && checks::hex(head).is_some_and(|byte| !byte.iter().all(|byte| (0x09..0x7f).contains(byte)))
+        && text.iter().all(|&byte| member(byte, Alphabet::HexLower))
     {
         return true;
     }
-    if text.len() == 36 && is_uuid(text) {
-        return true;
+    // Short words, as few digits as no card has, nothing that announces a secret: the shortest that its own text tells has 14 bytes.
+    let (mut word, mut digits, mut before) = (0, 0, b' ');
+    for &byte in text {
+        match byte {
+            b' ' => word = 0,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'.' | b',' => word += 1,
+            b'0'..=b'9' => {
+                word += 1;
+                digits += 1;
+            }
+            b'-' if before != b' ' => word += 1,
+            _ => return false,
+        }
+        before = byte;
+        if word == 14 || digits == 12 {
+            return false;
+        }
     }
-    // Words in lower case, the first of them perhaps not: no token has that form, no phrase is so short, and no sentence makes a
-    // password of a word. `machine x login y password z` does.
-    text.len() < 48
-        && !text.starts_with(b"machine ")
-        && text.iter().enumerate().all(|(index, byte)| {
-            byte.is_ascii_lowercase()
-                || matches!(byte, b' ' | b'.' | b',' | b'_')
-                || byte.is_ascii_uppercase() && index == 0
-        })
+    // Twelve words of a phrase have more than twice as many bytes.
+    text.len() < 48 && (word == text.len() || !text_may_speak(text))
 }
 
 /// Searches one view. Where `seams` are given, only what lies across one of them is new.
