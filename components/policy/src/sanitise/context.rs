@@ -274,7 +274,7 @@ fn preimage(scan: &mut Scan<'_>, _: usize, after: usize) {
 }
 
 /// What may stand between a noun and its value.
-const LINKS: [&[u8]; 21] = [
+const LINKS: [&[u8]; 23] = [
     b"is now ",
     b"is set to ",
     b"is: ",
@@ -297,6 +297,8 @@ const LINKS: [&[u8]; 21] = [
     b"ist ",
     b"lautet ",
     b"e ",
+    b"- ",
+    b"changed from ",
 ];
 
 /// `the password is …`, `with password …`, `token "…"`: what follows a noun in a sentence, when it looks like a secret.
@@ -317,6 +319,10 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     let closing = matches!(at(bytes, place), b'"' | b'\'' | b'`');
     place += usize::from(closing);
     let mut linked = false;
+    if sub(bytes, place, place + 2) == b" (" {
+        // `the password (staging) is …`
+        place += sub(bytes, place, place + 24).iter().position(|&byte| byte == b')').map_or(0, |close| close + 1);
+    }
     for _ in 0..3 {
         while matches!(at(bytes, place), b' ' | b'\t') {
             place += 1;

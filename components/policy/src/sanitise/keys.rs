@@ -342,7 +342,7 @@ fn after(words: &Words, from: usize, key: Key, kind: &'static str) -> Key {
 fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
     let first = last.checked_sub(1)?;
     let kind = match (words.get(first), words.get(last)) {
-        ("pass", "word" | "words" | "phrase" | "phrases" | "code") => "password",
+        ("pass", "wd" | "word" | "words" | "phrase" | "phrases" | "code") => "password",
         ("seed" | "recovery" | "mnemonic" | "backup", "phrase" | "phrases" | "words" | "seed" | "key" | "mnemonic") => {
             "mnemonic"
         }

@@ -107,8 +107,8 @@ fn plain(text: &[u8]) -> bool {
             return false;
         }
     }
-    // Twelve words of a phrase have more than twice as many bytes.
-    text.len() < 48 && (word == text.len() || !text_may_speak(text))
+    // Twelve words of three letters have 47 bytes.
+    text.len() < 47 && (word == text.len() || !text_may_speak(text))
 }
 
 /// Searches one view. Where `seams` are given, only what lies across one of them is new.

@@ -3,7 +3,7 @@
 //!
 //! Always true: nothing here takes a value; it answers for `context`, and looks at a bounded stretch around a sign.
 
-use super::bytes::{Alphabet, Mix, at, is_uuid, member, sub};
+use super::bytes::{Alphabet, Mix, at, is_uuid, member, scrambled, sub};
 use super::words;
 
 /// A name before a sign.
@@ -282,15 +282,6 @@ fn named_value(value: &[u8]) -> bool {
     name >= 2 && at(value, name) == b'=' && name + 1 < value.len() && name < 24
 }
 
-/// Letters alone, whose cases change as no word's and no name's in a program do: a generated value without a digit by chance.
-fn scrambled(value: &[u8]) -> bool {
-    let changes = value
-        .windows(2)
-        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() != b.is_ascii_lowercase()))
-        .count();
-    value.len() >= 8 && value.iter().all(u8::is_ascii_alphabetic) && changes * 5 >= value.len() * 2
-}
-
 /// Whether a value is the path of a file or a variable: `config.auth.token`, `/run/secrets/db`.
 fn path_like(value: &[u8]) -> bool {
     let mix = Mix::of(value);
@@ -370,7 +361,12 @@ pub(super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &str) -> bo
         return false;
     }
     // `secret:prod/db`, `token:create`: one name within another.
-    if !value.spaced && !text.iter().any(u8::is_ascii_digit) && !scrambled(text) {
+    let digit = text.iter().any(u8::is_ascii_digit);
+    if !value.spaced && !digit && !scrambled(text) {
+        return false;
+    }
+    // A word in a script of its own: a sentence goes on.
+    if !digit && text.contains(&super::view::OTHER) {
         return false;
     }
     // `arn:…:secret:name-1a2b`: a part of a longer name.

@@ -91,6 +91,12 @@ impl<'a> View<'a> {
                 out.push(ch, start, end);
                 changed = true;
                 at += length;
+                // A colour, written out: `\x1b[1m`.
+                if ch == '\u{1b}' && bytes.get(at) == Some(&b'[') {
+                    let rest = bytes.get(at + 1..).unwrap_or_default();
+                    let parameters = rest.iter().take(16).take_while(|byte| (0x20..0x40).contains(*byte)).count();
+                    at += 2 + parameters;
+                }
             } else {
                 let (_, end) = self.original(at, at + 1);
                 out.push(if byte == OTHER { '\u{fffd}' } else { char::from(byte) }, start, end);

@@ -318,6 +318,7 @@ fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
                 let stem = lower.strip_suffix("key").or_else(|| lower.strip_suffix("name"))?;
                 let beside = |other: &str| {
                     other.to_ascii_lowercase().strip_prefix(stem).is_some_and(|rest| matches!(rest, "value" | "val"))
+                        || other.eq_ignore_ascii_case("value") && lower.ends_with("name") && stem != "display"
                 };
                 members.iter().any(|(other, _)| beside(other)).then_some(true)?
             }
