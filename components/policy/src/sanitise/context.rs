@@ -91,6 +91,8 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("chpasswd", command::piped),
     ("htpasswd -", command::last_word),
     ("wpa_passphrase ", command::last_word),
+    ("bindpw ", command::last_word),
+    ("securestring ", command::quoted_word),
     ("rclone obscure ", command::last_word),
     ("net use ", command::last_word),
     ("cargo login ", command::last_word),
@@ -158,7 +160,16 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
                 _ => (sign, sign + 1),
             };
         place = operator_end;
-        let Some(name) = values::name_before(bytes, operator_start, LONGEST_NAME) else { continue };
+        let Some(mut name) = values::name_before(bytes, operator_start, LONGEST_NAME) else { continue };
+        let typed = sub(bytes, name.start, name.end);
+        if at(bytes, sign) == b'='
+            && (typed.eq_ignore_ascii_case(b"string") || typed == b"str")
+            && sub(bytes, name.start.saturating_sub(2), name.start) == b": "
+        {
+            // `token: string = …`: the name stands before its type.
+            let Some(declared) = values::name_before(bytes, name.start - 2, LONGEST_NAME) else { continue };
+            name = declared;
+        }
         if at(bytes, sign) == b',' && !(name.quoted && matches!(name.opened_by, b'(' | b'[')) {
             continue;
         }
@@ -215,6 +226,18 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             {
                 named = Some((value.end, kind));
                 place = value.end;
+                // A part of a form: its value stands behind an empty line.
+                let rest = sub(bytes, value.end + 1, value.end + 5);
+                let gap = if rest == b"\r\n\r\n" { 4 } else { 2 };
+                if value.quoted && (gap == 4 || rest.starts_with(b"\n\n")) {
+                    let start = value.end + 1 + gap;
+                    let length =
+                        sub(bytes, start, start + 1024).iter().take_while(|byte| !byte.is_ascii_control()).count();
+                    if !values::placeholder(sub(bytes, start, start + length)) {
+                        scan.context(start, start + length, kind);
+                    }
+                    named = None;
+                }
             }
             continue;
         }
@@ -340,8 +363,8 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     if !linked && password && sub(bytes, place, place + 4).eq_ignore_ascii_case(b"for ") {
         // `the password for the staging server is …`
         let window = sub(bytes, place, bytes.len().min(place + 64));
-        if let Some(is) = find(window, b" is ") {
-            place += is + 4;
+        if let Some(is) = find(window, b" is ").map(|is| is + 4).or_else(|| find(window, b" = ").map(|is| is + 3)) {
+            place += is;
             linked = true;
         }
     }

@@ -35,8 +35,8 @@ fn noun(word: &str) -> Option<&'static str> {
         "password" | "passwords" | "passwd" | "passwds" | "passwort" | "passwrd" | "pword" | "psswd" | "pwd"
         | "pwds" | "pw" | "psw" | "kennwort" | "senha" | "contrasena" | "motdepasse" | "wachtwoord" | "haslo"
         | "parola" | "userpass" | "dbpass" | "rootpass" | "adminpass" | "smtppass" | "mypass" | "ftppass"
-        | "mysqlpass" | "rootpw" | "adminpw" | "dbpw" | "userpw" | "passphrase" | "passphrases" | "passcode"
-        | "passcodes" => "password",
+        | "mysqlpass" | "rootpw" | "adminpw" | "dbpw" | "bindpw" | "userpw" | "passphrase" | "passphrases"
+        | "passcode" | "passcodes" => "password",
         "secret" | "secrets" | "authkey" | "secretkey" | "secretaccesskey" | "encryptionkey" | "signingkey"
         | "masterkey" | "sharedkey" | "sessionkey" | "accountkey" | "accesskey" | "sharedaccesskey"
         | "clientsecret" | "appsecret" => "secret",
@@ -98,7 +98,13 @@ fn key_of(word: &str) -> Option<&'static str> {
         | "discord" | "telegram" | "firebase" | "supabase" | "segment" | "mixpanel" | "amplitude" | "honeycomb"
         | "grafana" | "sentry" | "pagerduty" | "okta" | "auth0" | "deepl" | "elevenlabs" | "lnbits" | "openrouter"
         | "perplexity" | "tavily" | "serpapi" | "etherscan" | "infura" | "alchemy" | "coinbase" | "binance"
-        | "kraken" => "api_key",
+        | "kraken" | "adafruit" | "adobe" | "airtable" | "alibaba" | "asana" | "beamer" | "bittrex" | "brevo"
+        | "confluent" | "contentful" | "databricks" | "deepseek" | "digitalocean" | "dropbox" | "facebook"
+        | "finicity" | "finnhub" | "fireworks" | "flickr" | "freshbooks" | "gocardless" | "hubspot" | "intercom"
+        | "kucoin" | "mailjet" | "mapbox" | "meraki" | "messagebird" | "mux" | "netlify" | "openweather" | "paypal"
+        | "plaid" | "planetscale" | "postmark" | "rapid" | "razorpay" | "resend" | "sendbird" | "sendinblue"
+        | "shippo" | "shodan" | "shopify" | "snyk" | "square" | "sumologic" | "twitch" | "twitter" | "typeform"
+        | "vercel" | "virustotal" | "xai" | "yandex" | "zendesk" => "api_key",
         _ => return None,
     })
 }

@@ -82,6 +82,15 @@ pub(super) fn value_after(bytes: &[u8], sign: usize) -> Option<Value> {
     let emphasis = sub(bytes, sign, sign + 3);
     let marks = if gap == 0 && (emphasis == b"** " || emphasis == b"__ ") { 3 } else { 0 };
     let mut start = sign + gap + marks;
+    // A block of YAML: the value is on the next line.
+    if matches!(at(bytes, start), b'|' | b'>') {
+        let sign = 1 + usize::from(matches!(at(bytes, start + 1), b'-' | b'+'));
+        let end = usize::from(at(bytes, start + sign) == b'\r');
+        let indent = sub(bytes, start + sign + end + 1, start + 48).iter().take_while(|&&byte| byte == b' ').count();
+        if at(bytes, start + sign + end) == b'\n' && indent > 0 {
+            start += sign + end + 1 + indent;
+        }
+    }
     // `b'…'`, `f"…"`, `Some("…")`: what only wraps the quotes.
     let wrap = sub(bytes, start, start + 24)
         .iter()

@@ -123,7 +123,7 @@ pub(super) static OWNERS: Words = LazyLock::new(|| {
 pub(super) static STEMS: Words = LazyLock::new(|| {
     split(
         "\
-        become bind passe wd preshared presharedkey psk rpcauth store xpriv \
+        become bind bindpw passe wd preshared presharedkey psk rpcauth store xpriv \
         access accesskey accesstoken account accountkey admin adminkey adminpass adminpw aezeed amqp answer api \
         apikey apikeys apitoken app appkey appsecret atm auth authentication authkey authorisation authorization \
         authtoken backup bank basic bearer bearertoken bitcoin bottoken card cert cipher clientsecret code codes \

@@ -274,6 +274,13 @@ pub(super) fn last_word(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
 }
 
+/// `ConvertTo-SecureString '…'`: what is quoted there.
+pub(super) fn quoted_word(scan: &mut Scan<'_>, _: usize, after: usize) {
+    if let Some(value) = values::value_after(scan.bytes, after).filter(|value| value.quoted) {
+        take(scan, value.start, value.end, "password");
+    }
+}
+
 /// `sqlplus user/password@db`, `lftp -u user,password host`
 pub(super) fn user_and_password(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
