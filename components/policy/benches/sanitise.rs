@@ -24,7 +24,9 @@ fn time(rounds: u32, mut run: impl FnMut()) -> f64 {
 
 fn main() {
     let event = r#"{"task":"task-123","agent":"forge","bid_sats":100,"message":"Bid accepted after 3 rounds","tool":{"name":"search","args":{"query":"weather in Berlin","limit":10}},"tokens":{"input":512,"output":64},"url":"https://example.org/tasks/123?view=full","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}"#;
-    sanitise::secret_kind("builds the automaton");
+    let start = Instant::now();
+    let _ = sanitise::field("source", "password=a, the first text of an instance: what is built once", &mut Vec::new());
+    println!("{:>10.0} ns  the first text, with all that is built once", start.elapsed().as_secs_f64() * 1e9);
     // A part of a text's name, to profile that one alone.
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let nanos = time(if only.is_empty() { 200 } else { 5_000 }, || {

@@ -61,6 +61,18 @@ pub fn worst(length: usize) -> Vec<(&'static str, String)> {
         ("markers", fill("[redacted:x]")),
         ("names", fill("a_b_c_d_e_f_g_h_token_count_of_the_day=1 ")),
         ("machine", fill("machine login password ")),
+        ("piped", fill("echo x|sudo -S ")),
+        ("piped nothing", fill("chpasswd ")),
+        ("last words", fill("htpasswd -b a ")),
+        ("literals", fill("--from-literal=a=b ")),
+        ("mail logins", fill("AUTH PLAIN AAAA")),
+        ("password files", fill(":5432:a")),
+        ("manifests", fill("kind: Secret\ndata:\n a: b\n")),
+        ("YAML blocks", fill("password: |\n  a1\n")),
+        ("parts of forms", fill("name=\"password\"\n\n")),
+        ("declarations", fill("token: string = ")),
+        ("words of passwords", fill("пароль ")),
+        ("pairs of one slot", fill("-p-u-a-w-n-k-b")),
         ("slashes", fill("https://hooks.slack.com/services/")),
     ]
 }

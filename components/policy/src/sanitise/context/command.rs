@@ -203,7 +203,8 @@ fn take(scan: &mut Scan<'_>, start: usize, end: usize, kind: &'static str) {
 pub(super) fn piped(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
     let name = sub(bytes, start, after);
-    if name.ends_with(b"-s") || at(bytes, after).is_ascii_alphanumeric() {
+    scan.options += 1;
+    if name.ends_with(b"-s") || at(bytes, after).is_ascii_alphanumeric() || scan.options > MOST_OPTIONS {
         return;
     }
     let from = start.saturating_sub(160);
@@ -246,6 +247,10 @@ pub(super) fn piped(scan: &mut Scan<'_>, start: usize, after: usize) {
 /// Commands whose last word is the secret: `htpasswd -b file user secret`.
 pub(super) fn last_word(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
+    scan.options += 1;
+    if scan.options > MOST_OPTIONS {
+        return;
+    }
     let rest = sub(bytes, after, after + 256);
     let line = sub(rest, 0, rest.iter().take_while(|byte| !matches!(byte, b'\n' | b'|' | b';' | b'&')).count());
     let name = sub(bytes, start, after).to_ascii_lowercase();
