@@ -17,6 +17,9 @@ const JSON_LAYERS: usize = 2;
 /// How deep JSON within a string may nest to be read as JSON.
 const JSON_DEPTH: usize = 64;
 
+/// Most members of an object in which a name is looked for beside each value: a pair has few, and each costs a look at all.
+const MOST_PAIRED: usize = 16;
+
 /// Longest path that is reported, in bytes; a longer one is cut at its end.
 const LONGEST_PATH: usize = 256;
 
@@ -125,7 +128,9 @@ impl Walk<'_> {
 
     fn object(&mut self, members: &mut [(Cow<'_, str>, Json<'_>)], inherited: Key) {
         let named = named_secret(members);
-        let command = members.iter().find_map(|(key, value)| value.as_str().filter(|_| is_command(key)));
+        let lists = members.iter().any(|(_, value)| matches!(value, Json::Array(_)));
+        let command =
+            members.iter().filter(|_| lists).find_map(|(key, value)| value.as_str().filter(|_| is_command(key)));
         let command = command.filter(|command| command.len() < 64).map(str::to_owned);
         let jwk = members.iter().any(|(key, value)| key == "kty" && value.as_str().is_some());
         let aws = members.iter().any(|(_, value)| value.as_str().is_some_and(is_aws_id));
@@ -314,7 +319,10 @@ fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
             "type" | "kind" | "label" | "title" | "id" | "input" | "placeholder" | "selector" | "element"
             | "target" => false,
             // `ParameterKey` beside `ParameterValue`
-            _ if lower.len() < 24 && (lower.ends_with("key") || lower.ends_with("name")) => {
+            _ if members.len() <= MOST_PAIRED
+                && lower.len() < 24
+                && (lower.ends_with("key") || lower.ends_with("name")) =>
+            {
                 let stem = lower.strip_suffix("key").or_else(|| lower.strip_suffix("name"))?;
                 let beside = |other: &str| {
                     other.to_ascii_lowercase().strip_prefix(stem).is_some_and(|rest| matches!(rest, "value" | "val"))
