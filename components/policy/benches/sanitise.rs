@@ -37,20 +37,24 @@ fn main() {
     });
     println!("{:>10.0} ns  an event of {} bytes, parsed and cleaned", nanos, event.len());
     let mut rows = Vec::new();
-    for (name, text) in worst::worst(65_536) {
-        if !name.contains(&only) {
-            continue;
-        }
+    let texts = worst::worst(65_536).into_iter().map(|(name, text)| {
         let mut data = "{\"text\":".to_owned();
         write_string(&text, &mut data);
         data.push('}');
+        (name, data, text.len())
+    });
+    let structures = worst::structures(65_536).into_iter().map(|(name, data)| {
+        let length = data.len();
+        (name, data, length)
+    });
+    for (name, data, length) in texts.chain(structures).filter(|(name, _, _)| name.contains(&only)) {
         let nanos = time(1, || {
             if let Ok(mut json) = Json::parse(&data, 64) {
                 sanitise::data(&mut json, &mut Vec::new());
                 black_box(&json);
             }
         });
-        rows.push((nanos, name, text.len()));
+        rows.push((nanos, name, length));
     }
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     println!("{:>10}  {:>8}  64 KiB of", "ms", "ns/byte");

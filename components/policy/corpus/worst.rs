@@ -77,6 +77,22 @@ pub fn worst(length: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Names and documents of about `length` bytes, bad by their structure.
+pub fn structures(length: usize) -> Vec<(&'static str, String)> {
+    let fill = |start: &str, unit: &str, end: &str| format!("{start}{}{end}", unit.repeat(length / unit.len()));
+    vec![
+        ("names and no values", fill("{\"value\":1,", "\"akey\":\"x\",", "\"b\":1}")),
+        ("values", fill("{\"name\":\"x\",", "\"value\":\"y\",", "\"b\":1}")),
+        ("pairs", fill("[", "{\"name\":\"password\",\"value\":\"x\"},", "1]")),
+        ("arguments", fill("{\"command\":\"docker\",\"args\":[", "\"-p\",\"x\",", "1]}")),
+        ("lists of arguments", fill("{\"command\":\"docker\",", "\"args\":[\"-p\"],", "\"b\":1}")),
+        ("headers", fill("{\"headers\":[", "\"cookie\",\"x\",", "1]}")),
+        ("seed words", fill("[", "\"zoo\",", "\"zoo\"]")),
+        ("long names", fill("{", "\"a_b_c_d_e_f_g_h_password_of_the_day\":1,", "\"b\":1}")),
+        ("deep", format!("{}1{}", "{\"a\":".repeat(60), "}".repeat(60))),
+    ]
+}
+
 fn serde_nest(length: usize) -> String {
     let mut text = "x".to_owned();
     while text.len() * 2 < length {

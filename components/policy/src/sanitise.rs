@@ -113,6 +113,14 @@ mod tests {
                 let looks = bytes::work::take() / text.len() as u64;
                 assert!(looks < 400, "{name}: {looks} looks a byte of {length}");
             }
+            for (name, document) in worst::structures(length) {
+                bytes::work::take();
+                if let Ok(mut json) = Json::parse(&document, 64) {
+                    data(&mut json, &mut Vec::new());
+                }
+                let looks = bytes::work::take() / document.len() as u64;
+                assert!(looks < 400, "{name}: {looks} looks a byte of {length}");
+            }
         }
     }
 }
