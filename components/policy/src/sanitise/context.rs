@@ -174,7 +174,7 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             continue;
         }
         let Ok(text) = std::str::from_utf8(sub(bytes, name.start, name.end)) else { continue };
-        let lower = text.to_ascii_lowercase();
+        let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
         // Logs repeat their names.
         let mut key = match last {
             Some((name, key)) if name == text => key,
@@ -194,19 +194,19 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
                 key = alone;
             }
         }
-        if let ("value" | "val" | "content" | "string", Some((since, kind))) = (lower.as_str(), named)
+        if let Some((since, kind)) = named
+            && is(&["value", "val", "content", "string"])
             && sign - since < 160
         {
             named = None;
             key = Key::Secret { kind, plural: false };
         }
-        if lower == "pass" && at(bytes, sign) == b':' {
+        if is(&["pass"]) && at(bytes, sign) == b':' {
             key = Key::Secret { kind: "password", plural: false };
         }
-        let names = matches!(lower.as_str(), "name" | "key" | "header" | "variable" | "env")
-            || lower == "type" && at(bytes, sign) == b'=';
+        let names = is(&["name", "key", "header", "variable", "env"]) || is(&["type"]) && at(bytes, sign) == b'=';
         // `?key=…`: a key of a map as often as one of an interface.
-        let query = lower == "key" && at(bytes, sign) == b'=' && matches!(name.opened_by, b'?' | b'&');
+        let query = is(&["key"]) && at(bytes, sign) == b'=' && matches!(name.opened_by, b'?' | b'&');
         if key == Key::Plain && !names {
             continue;
         }
@@ -251,7 +251,7 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             value.quoted && values::password_like(inside)
         } else if !sure {
             looks_generated(inside, 8) || kind == "password" && at(bytes, sign) == b'=' && values::password_like(inside)
-        } else if lower == "pass" && contains(sub(bytes, name.start.saturating_sub(12), name.start), b"-pass") {
+        } else if is(&["pass"]) && contains(sub(bytes, name.start.saturating_sub(12), name.start), b"-pass") {
             // OpenSSL: `-passin pass:…`
             true
         } else if at(bytes, sign) == b':' && !value.quoted {
@@ -331,10 +331,14 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     if member(at(bytes, after), Alphabet::Name) && at(bytes, after) != b'.' {
         return;
     }
-    let noun = sub(bytes, start, after).to_ascii_lowercase();
-    let password = noun.starts_with(b"pass")
-        || matches!(noun.as_slice(), b"pwd" | b"identified by" | b"mot de passe" | b"contrasena" | b"kennwort");
-    let before = sub(bytes, start.saturating_sub(12), start).to_ascii_lowercase();
+    let noun = sub(bytes, start, after);
+    let is = |names: &[&[u8]]| names.iter().any(|name| noun.eq_ignore_ascii_case(name));
+    let password = starts_with_ignore_case(noun, b"pass")
+        || is(&[b"pwd", b"identified by", b"mot de passe", b"contrasena", b"kennwort"]);
+    let mut before = [0; 12];
+    for (slot, byte) in before.iter_mut().zip(sub(bytes, start.saturating_sub(12), start)) {
+        *slot = byte.to_ascii_lowercase();
+    }
     if contains(&before, b"public ") || contains(&before, b"page ") || contains(&before, b"expected ") {
         return;
     }
@@ -416,7 +420,7 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
             end,
             if password {
                 "password"
-            } else if noun.contains(&b'k') && noun.starts_with(b"api") {
+            } else if starts_with_ignore_case(noun, b"api") {
                 "api_key"
             } else {
                 "secret"
