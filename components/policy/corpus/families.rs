@@ -1,6 +1,7 @@
 //! Families of secrets as their issuers describe them. In a template `{A36}` stands for 36 random characters of the alphabet named by
 //! the letter: `A` letters and digits, `a` lower-case ones and digits, `U` upper-case ones and digits, `h` hexadecimal, `H` upper-case
-//! hexadecimal, `d` digits, `u` base64url, `b` base64, `B` base32, `5` base58, `q` bech32; `{name}` for what has a checksum.
+//! hexadecimal, `d` digits, `u` base64url, `b` base64, `B` base32, `5` base58, `q` bech32,
+//! `Q` upper-case bech32, `L` letters; `{name}` for what has a checksum.
 
 use bip0039::language::English;
 use sha2::{Digest, Sha256};
@@ -63,6 +64,8 @@ impl Random {
             "b" => format!("{LOWER}{UPPER}0123456789+/"),
             "B" => format!("{UPPER}234567"),
             "5" => "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".to_owned(),
+            "Q" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L".to_owned(),
+            "L" => format!("{LOWER}{UPPER}"),
             "q" => "qpzry9x8gf2tvdw0s3jn54khce6mua7l".to_owned(),
             _ => String::new(),
         };
@@ -73,6 +76,9 @@ impl Random {
         }
         match field {
             "phrase12" => Some(self.phrase(16)),
+            "phrase15" => Some(self.phrase(20)),
+            "phrase18" => Some(self.phrase(24)),
+            "phrase21" => Some(self.phrase(28)),
             "phrase24" => Some(self.phrase(32)),
             "wif" => {
                 let mut key = vec![0x80];
@@ -85,11 +91,15 @@ impl Random {
                 key.extend(self.bytes(32));
                 Some(base58check(&key))
             }
-            "xprv" => {
-                let mut key = vec![0x04, 0x88, 0xad, 0xe4];
-                key.extend(self.bytes(74));
+            "wift" => {
+                let mut key = vec![0xef];
+                key.extend(self.bytes(32));
+                key.push(1);
                 Some(base58check(&key))
             }
+            "xprv" => Some(self.extended_key([0x04, 0x88, 0xad, 0xe4])),
+            "tprv" => Some(self.extended_key([0x04, 0x35, 0x83, 0x94])),
+            "zprv" => Some(self.extended_key([0x04, 0xb2, 0x43, 0x0c])),
             "jwt" => {
                 let body = format!("{{\"sub\":\"{}\",\"exp\":1900000000}}", self.string(LOWER, 9));
                 Some(format!(
@@ -143,6 +153,12 @@ impl Random {
         }
     }
 
+    fn extended_key(&mut self, version: [u8; 4]) -> String {
+        let mut key = version.to_vec();
+        key.extend(self.bytes(74));
+        base58check(&key)
+    }
+
     fn phrase(&mut self, entropy: usize) -> String {
         let entropy = self.bytes(entropy);
         let digest = Sha256::digest(&entropy);
@@ -180,7 +196,7 @@ fn grouped(digits: &str, by: char) -> String {
     groups.join(&by.to_string())
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const SYMBOLS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for group in bytes.chunks(3) {

@@ -61,7 +61,35 @@ pub fn worst(length: usize) -> Vec<(&'static str, String)> {
         ("markers", fill("[redacted:x]")),
         ("names", fill("a_b_c_d_e_f_g_h_token_count_of_the_day=1 ")),
         ("machine", fill("machine login password ")),
+        ("piped", fill("echo x|sudo -S ")),
+        ("piped nothing", fill("chpasswd ")),
+        ("last words", fill("htpasswd -b a ")),
+        ("literals", fill("--from-literal=a=b ")),
+        ("mail logins", fill("AUTH PLAIN AAAA")),
+        ("password files", fill(":5432:a")),
+        ("manifests", fill("kind: Secret\ndata:\n a: b\n")),
+        ("YAML blocks", fill("password: |\n  a1\n")),
+        ("parts of forms", fill("name=\"password\"\n\n")),
+        ("declarations", fill("token: string = ")),
+        ("words of passwords", fill("пароль ")),
+        ("pairs of one slot", fill("-p-u-a-w-n-k-b")),
         ("slashes", fill("https://hooks.slack.com/services/")),
+    ]
+}
+
+/// Names and documents of about `length` bytes, bad by their structure.
+pub fn structures(length: usize) -> Vec<(&'static str, String)> {
+    let fill = |start: &str, unit: &str, end: &str| format!("{start}{}{end}", unit.repeat(length / unit.len()));
+    vec![
+        ("names and no values", fill("{\"value\":1,", "\"akey\":\"x\",", "\"b\":1}")),
+        ("values", fill("{\"name\":\"x\",", "\"value\":\"y\",", "\"b\":1}")),
+        ("pairs", fill("[", "{\"name\":\"password\",\"value\":\"x\"},", "1]")),
+        ("arguments", fill("{\"command\":\"docker\",\"args\":[", "\"-p\",\"x\",", "1]}")),
+        ("lists of arguments", fill("{\"command\":\"docker\",", "\"args\":[\"-p\"],", "\"b\":1}")),
+        ("headers", fill("{\"headers\":[", "\"cookie\",\"x\",", "1]}")),
+        ("seed words", fill("[", "\"zoo\",", "\"zoo\"]")),
+        ("long names", fill("{", "\"a_b_c_d_e_f_g_h_password_of_the_day\":1,", "\"b\":1}")),
+        ("deep", format!("{}1{}", "{\"a\":".repeat(60), "}".repeat(60))),
     ]
 }
 

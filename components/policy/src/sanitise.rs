@@ -8,6 +8,7 @@
 //! value, argument lists), then the text itself ([`scan`]: the table of [`shapes`], the families told by a check in [`special`],
 //! and what stands around a value in [`context`]), each through the disguises that [`view`] undoes.
 
+mod anchors;
 mod bytes;
 mod checks;
 mod context;
@@ -110,6 +111,14 @@ mod tests {
                 bytes::work::take();
                 let _ = field("source", &text, &mut Vec::new());
                 let looks = bytes::work::take() / text.len() as u64;
+                assert!(looks < 400, "{name}: {looks} looks a byte of {length}");
+            }
+            for (name, document) in worst::structures(length) {
+                bytes::work::take();
+                if let Ok(mut json) = Json::parse(&document, 64) {
+                    data(&mut json, &mut Vec::new());
+                }
+                let looks = bytes::work::take() / document.len() as u64;
                 assert!(looks < 400, "{name}: {looks} looks a byte of {length}");
             }
         }

@@ -217,10 +217,20 @@ pub(super) fn looks_generated(value: &[u8], least: usize) -> bool {
     value.split(|&byte| !member(byte, Alphabet::Base64) || byte == b'/').any(|part| {
         let mix = Mix::of(part);
         part.len() >= least && mix.letter() && mix.digit && distinct(part) >= 6 && switches(part) >= 2
+            || part.len() >= 20.max(least) && scrambled(part)
     })
 }
 
 const OTHER_BYTE: u8 = super::view::OTHER;
+
+/// Letters alone, whose cases change as no word's and no name's in a program do: a generated value without a digit by chance.
+pub(super) fn scrambled(value: &[u8]) -> bool {
+    let changes = value
+        .windows(2)
+        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() != b.is_ascii_lowercase()))
+        .count();
+    value.len() >= 8 && value.iter().all(u8::is_ascii_alphabetic) && changes * 5 >= value.len() * 2
+}
 
 /// How often letters and digits alternate: `worker12` once, `a8f3k2` five times.
 fn switches(bytes: &[u8]) -> usize {
@@ -240,11 +250,21 @@ pub(super) fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 pub(super) fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
-    bytes.windows(part.len().max(1)).position(|window| {
-        #[cfg(test)]
-        work::look();
-        window == part
-    })
+    let first = *part.first()?;
+    let mut from = 0;
+    loop {
+        let rest = bytes.get(from..)?;
+        let start = from
+            + rest.iter().position(|&byte| {
+                #[cfg(test)]
+                work::look();
+                byte == first
+            })?;
+        if bytes.get(start..)?.starts_with(part) {
+            return Some(start);
+        }
+        from = start + 1;
+    }
 }
 
 pub(super) fn starts_with_ignore_case(bytes: &[u8], part: &[u8]) -> bool {

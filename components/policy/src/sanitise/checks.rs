@@ -6,7 +6,6 @@
 use super::bytes::{Alphabet, at, member};
 use bip0039::language::English;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// ISO/IEC 7812-1 annex B.
@@ -147,16 +146,45 @@ pub(super) fn jose_header(segment: &[u8]) -> bool {
 
 /// The number of a BIP-39 English word, in any case.
 pub(super) fn bip39_word(word: &[u8]) -> Option<u16> {
-    static NUMBERS: LazyLock<HashMap<&'static [u8], u16>> =
-        LazyLock::new(|| English::words().iter().map(|word| word.as_bytes()).zip(0..).collect());
     if !(3..=8).contains(&word.len()) {
         return None;
     }
-    let mut lower = [0; 8];
-    let lower = lower.get_mut(..word.len())?;
-    lower.copy_from_slice(word);
-    lower.make_ascii_lowercase();
-    NUMBERS.get(&*lower).copied()
+    let number = packed(word);
+    let words = &*WORDS;
+    let (from, to) = *words.ranges.get(head(number))?;
+    let range = words.packed.get(usize::from(from)..usize::from(to))?;
+    let place = range.iter().position(|&known| known == number)?;
+    Some(from + u16::try_from(place).ok()?)
+}
+
+/// The list of words, each in one number, and for each first two letters where their words are.
+struct WordList {
+    packed: Vec<u64>,
+    ranges: Vec<(u16, u16)>,
+}
+
+static WORDS: LazyLock<WordList> = LazyLock::new(|| {
+    let packed: Vec<u64> = English::words().iter().map(|word| packed(word.as_bytes())).collect();
+    let mut ranges = vec![(0, 0); 1024];
+    for (&number, index) in packed.iter().zip(0_u16..) {
+        if let Some((from, to)) = ranges.get_mut(head(number)) {
+            if *from == *to {
+                *from = index;
+            }
+            *to = index + 1;
+        }
+    }
+    WordList { packed, ranges }
+});
+
+/// Up to eight letters, in lower case, as one number.
+fn packed(word: &[u8]) -> u64 {
+    word.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(byte | 0x20)) << (8 * (8 - word.len().min(8)))
+}
+
+/// The first two letters, five bits each.
+fn head(packed: u64) -> usize {
+    usize::try_from((packed >> 56 & 31) << 5 | packed >> 48 & 31).unwrap_or_default()
 }
 
 /// Whether 12, 15, 18, 21 or 24 word numbers carry the checksum that BIP-39 gives a phrase.

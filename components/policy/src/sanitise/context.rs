@@ -7,11 +7,12 @@
 mod address;
 mod command;
 mod header;
+mod manifest;
 
 use super::bytes::{Alphabet, at, contains, find, is_uuid, looks_generated, member, starts_with_ignore_case, sub};
 use super::keys::{Key, classify};
 use super::scan::Scan;
-use super::values;
+use super::{checks, values};
 
 type Search = fn(&mut Scan<'_>, usize, usize);
 
@@ -30,6 +31,18 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("cookie:", header::cookies),
     ("authorization:", header::authorization),
     ("authorization\":", header::authorization),
+    ("mot de passe", sentence),
+    ("contrasena", sentence),
+    ("passwort", sentence),
+    ("kennwort", sentence),
+    ("private-key", sentence),
+    ("preshared-key", sentence),
+    ("pin:", pin),
+    ("verification code", pin),
+    ("security code", pin),
+    ("one-time code", pin),
+    ("one-time password", pin),
+    ("login code", pin),
     ("preimage", preimage),
     ("password", sentence),
     ("passwd", sentence),
@@ -58,6 +71,44 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("-a", command::command_option),
     ("-w", command::command_option),
     ("-U", command::command_option),
+    ("-n", command::command_option),
+    ("-k", command::command_option),
+    ("-b", command::command_option),
+    ("--pass ", command::command_option),
+    ("--auth ", command::command_option),
+    ("--body ", command::command_option),
+    ("-password ", command::dash_option),
+    ("-passwd ", command::dash_option),
+    ("-passphrase ", command::dash_option),
+    ("-storepass ", command::dash_option),
+    ("-keypass ", command::dash_option),
+    ("-token ", command::dash_option),
+    ("-secret ", command::dash_option),
+    ("-apikey ", command::dash_option),
+    ("--password-stdin", command::piped),
+    ("--with-token", command::piped),
+    ("sudo -s", command::piped),
+    ("chpasswd", command::piped),
+    ("htpasswd -", command::last_word),
+    ("wpa_passphrase ", command::last_word),
+    ("bindpw ", command::last_word),
+    ("securestring ", command::quoted_word),
+    ("rclone obscure ", command::last_word),
+    ("net use ", command::last_word),
+    ("cargo login ", command::last_word),
+    ("poetry config ", command::last_word),
+    ("requirepass ", command::last_word),
+    ("nickserv identify ", command::last_word),
+    ("sqlplus ", command::user_and_password),
+    ("lftp -u ", command::user_and_password),
+    ("secrets set ", command::literal),
+    ("--from-literal=", command::literal),
+    ("--from-literal ", command::literal),
+    ("auth plain ", command::mail_login),
+    ("auth login ", command::mail_login),
+    ("auth ", command::redis_auth),
+    (":5432:", address::pgpass),
+    ("kind: secret", manifest::manifest),
     ("-pw", command::command_option),
     ("--", command::long_option),
     ("sig=", address::signature),
@@ -109,12 +160,21 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
                 _ => (sign, sign + 1),
             };
         place = operator_end;
-        let Some(name) = values::name_before(bytes, operator_start, LONGEST_NAME) else { continue };
+        let Some(mut name) = values::name_before(bytes, operator_start, LONGEST_NAME) else { continue };
+        let typed = sub(bytes, name.start, name.end);
+        if at(bytes, sign) == b'='
+            && (typed.eq_ignore_ascii_case(b"string") || typed == b"str")
+            && sub(bytes, name.start.saturating_sub(2), name.start) == b": "
+        {
+            // `token: string = …`: the name stands before its type.
+            let Some(declared) = values::name_before(bytes, name.start - 2, LONGEST_NAME) else { continue };
+            name = declared;
+        }
         if at(bytes, sign) == b',' && !(name.quoted && matches!(name.opened_by, b'(' | b'[')) {
             continue;
         }
         let Ok(text) = std::str::from_utf8(sub(bytes, name.start, name.end)) else { continue };
-        let lower = text.to_ascii_lowercase();
+        let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
         // Logs repeat their names.
         let mut key = match last {
             Some((name, key)) if name == text => key,
@@ -124,21 +184,30 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
         if key == Key::Plain && name.wide_start < name.start && matches!(at(bytes, sign), b':' | b'=')
             || matches!(key, Key::Secret { .. }) && name.wide_start < name.start && !name.quoted
         {
+            let alone = key;
             // `API key: …`, `public key: …`: the words before belong to the name.
             if let Ok(wide) = std::str::from_utf8(sub(bytes, name.wide_start, name.end)) {
                 key = classify(wide);
             }
+            // `npm set _auth=…`: words before a name that is one by itself take nothing from it unless they turn it.
+            if let (Key::Secret { .. }, Key::Maybe(_)) = (alone, key) {
+                key = alone;
+            }
         }
-        if let ("value" | "val" | "content" | "string", Some((since, kind))) = (lower.as_str(), named)
+        if let Some((since, kind)) = named
+            && is(&["value", "val", "content", "string"])
             && sign - since < 160
         {
             named = None;
             key = Key::Secret { kind, plural: false };
         }
-        if lower == "pass" && at(bytes, sign) == b':' {
+        if is(&["pass"]) && at(bytes, sign) == b':' {
             key = Key::Secret { kind: "password", plural: false };
         }
-        if key == Key::Plain && !matches!(lower.as_str(), "name" | "key" | "header" | "variable" | "env") {
+        let names = is(&["name", "key", "header", "variable", "env"]) || is(&["type"]) && at(bytes, sign) == b'=';
+        // `?key=…`: a key of a map as often as one of an interface.
+        let query = is(&["key"]) && at(bytes, sign) == b'=' && matches!(name.opened_by, b'?' | b'&');
+        if key == Key::Plain && !names {
             continue;
         }
         let Some(mut value) = values::value_after(bytes, operator_end) else { continue };
@@ -146,6 +215,10 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             value.end = value.end.max(values::field_end(bytes, &name, &value));
         }
         let inside = sub(bytes, value.start, value.end);
+        if query && inside.len() >= 20 && looks_generated(inside, 16) && !checks::all(inside, Alphabet::Hex) {
+            scan.context(value.start, value.end, "api_key");
+            continue;
+        }
         if key == Key::Plain {
             if inside.len() <= LONGEST_NAME
                 && let Ok(text) = std::str::from_utf8(inside)
@@ -153,6 +226,18 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
             {
                 named = Some((value.end, kind));
                 place = value.end;
+                // A part of a form: its value stands behind an empty line.
+                let rest = sub(bytes, value.end + 1, value.end + 5);
+                let gap = if rest == b"\r\n\r\n" { 4 } else { 2 };
+                if value.quoted && (gap == 4 || rest.starts_with(b"\n\n")) {
+                    let start = value.end + 1 + gap;
+                    let length =
+                        sub(bytes, start, start + 1024).iter().take_while(|byte| !byte.is_ascii_control()).count();
+                    if !values::placeholder(sub(bytes, start, start + length)) {
+                        scan.context(start, start + length, kind);
+                    }
+                    named = None;
+                }
             }
             continue;
         }
@@ -160,12 +245,13 @@ pub(super) fn assignments(scan: &mut Scan<'_>) {
         let sure = matches!(key, Key::Secret { .. });
         let taken = if kind == "authorization" || kind == "cookie" {
             // `authorization`, `cookie`: their anchors know the form. Here only what they leave.
-            sure && at(bytes, sign) != b':' && values::told(bytes, &value, kind)
+            at(bytes, sign) != b':'
+                && if sure { values::told(bytes, &value, kind) } else { looks_generated(inside, 12) }
         } else if at(bytes, sign) == b',' {
             value.quoted && values::password_like(inside)
         } else if !sure {
             looks_generated(inside, 8) || kind == "password" && at(bytes, sign) == b'=' && values::password_like(inside)
-        } else if lower == "pass" && contains(sub(bytes, name.start.saturating_sub(12), name.start), b"-pass") {
+        } else if is(&["pass"]) && contains(sub(bytes, name.start.saturating_sub(12), name.start), b"-pass") {
             // OpenSSL: `-passin pass:…`
             true
         } else if at(bytes, sign) == b':' && !value.quoted {
@@ -211,7 +297,7 @@ fn preimage(scan: &mut Scan<'_>, _: usize, after: usize) {
 }
 
 /// What may stand between a noun and its value.
-const LINKS: [&[u8]; 13] = [
+const LINKS: [&[u8]; 23] = [
     b"is now ",
     b"is set to ",
     b"is: ",
@@ -225,6 +311,17 @@ const LINKS: [&[u8]; 13] = [
     b"= ",
     b"-> ",
     b"by ",
+    b"== ",
+    b"| ",
+    // an arrow, or another sign that is none of ASCII
+    b"\x80 ",
+    b"est ",
+    b"es ",
+    b"ist ",
+    b"lautet ",
+    b"e ",
+    b"- ",
+    b"changed from ",
 ];
 
 /// `the password is …`, `with password …`, `token "…"`: what follows a noun in a sentence, when it looks like a secret.
@@ -234,9 +331,14 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     if member(at(bytes, after), Alphabet::Name) && at(bytes, after) != b'.' {
         return;
     }
-    let noun = sub(bytes, start, after).to_ascii_lowercase();
-    let password = noun.starts_with(b"pass") || noun == b"pwd" || noun == b"identified by";
-    let before = sub(bytes, start.saturating_sub(12), start).to_ascii_lowercase();
+    let noun = sub(bytes, start, after);
+    let is = |names: &[&[u8]]| names.iter().any(|name| noun.eq_ignore_ascii_case(name));
+    let password = starts_with_ignore_case(noun, b"pass")
+        || is(&[b"pwd", b"identified by", b"mot de passe", b"contrasena", b"kennwort"]);
+    let mut before = [0; 12];
+    for (slot, byte) in before.iter_mut().zip(sub(bytes, start.saturating_sub(12), start)) {
+        *slot = byte.to_ascii_lowercase();
+    }
     if contains(&before, b"public ") || contains(&before, b"page ") || contains(&before, b"expected ") {
         return;
     }
@@ -244,6 +346,10 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     let closing = matches!(at(bytes, place), b'"' | b'\'' | b'`');
     place += usize::from(closing);
     let mut linked = false;
+    if sub(bytes, place, place + 2) == b" (" {
+        // `the password (staging) is …`
+        place += sub(bytes, place, place + 24).iter().position(|&byte| byte == b')').map_or(0, |close| close + 1);
+    }
     for _ in 0..3 {
         while matches!(at(bytes, place), b' ' | b'\t') {
             place += 1;
@@ -261,8 +367,8 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     if !linked && password && sub(bytes, place, place + 4).eq_ignore_ascii_case(b"for ") {
         // `the password for the staging server is …`
         let window = sub(bytes, place, bytes.len().min(place + 64));
-        if let Some(is) = find(window, b" is ") {
-            place += is + 4;
+        if let Some(is) = find(window, b" is ").map(|is| is + 4).or_else(|| find(window, b" = ").map(|is| is + 3)) {
+            place += is;
             linked = true;
         }
     }
@@ -314,7 +420,7 @@ fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
             end,
             if password {
                 "password"
-            } else if noun.contains(&b'k') && noun.starts_with(b"api") {
+            } else if starts_with_ignore_case(noun, b"api") {
                 "api_key"
             } else {
                 "secret"

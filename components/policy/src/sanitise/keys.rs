@@ -5,9 +5,12 @@
 //! the answer. English names end with what they are: `reset_password_token` is a token, `password_reset_requested` a request. So the
 //! last secret noun counts, and what follows it may turn it into something harmless. What becomes of the value is for others.
 
+mod gate;
 mod name;
 
 use super::words;
+use gate::may_speak;
+pub(super) use gate::text_may_speak;
 use name::Words;
 
 /// What a name says of its value.
@@ -35,8 +38,8 @@ fn noun(word: &str) -> Option<&'static str> {
         "password" | "passwords" | "passwd" | "passwds" | "passwort" | "passwrd" | "pword" | "psswd" | "pwd"
         | "pwds" | "pw" | "psw" | "kennwort" | "senha" | "contrasena" | "motdepasse" | "wachtwoord" | "haslo"
         | "parola" | "userpass" | "dbpass" | "rootpass" | "adminpass" | "smtppass" | "mypass" | "ftppass"
-        | "mysqlpass" | "rootpw" | "adminpw" | "dbpw" | "userpw" | "passphrase" | "passphrases" | "passcode"
-        | "passcodes" => "password",
+        | "mysqlpass" | "rootpw" | "adminpw" | "dbpw" | "bindpw" | "userpw" | "passphrase" | "passphrases"
+        | "passcode" | "passcodes" => "password",
         "secret" | "secrets" | "authkey" | "secretkey" | "secretaccesskey" | "encryptionkey" | "signingkey"
         | "masterkey" | "sharedkey" | "sessionkey" | "accountkey" | "accesskey" | "sharedaccesskey"
         | "clientsecret" | "appsecret" => "secret",
@@ -48,11 +51,13 @@ fn noun(word: &str) -> Option<&'static str> {
         "credential" | "credentials" | "creds" | "cred" => "credential",
         "authorization" | "authorisation" => "authorization",
         "cookie" | "cookies" | "phpsessid" | "jsessionid" => "cookie",
-        "privatekey" | "privkey" | "privatekeys" | "nsec" | "xprv" | "wif" | "sshkey" => "private_key",
+        "privatekey" | "privkey" | "privatekeys" | "nsec" | "xprv" | "xpriv" | "wif" | "sshkey" => "private_key",
         "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" => "mnemonic",
         "macaroon" | "macaroons" => "macaroon",
         "preimage" | "preimages" => "preimage",
         "cvv" | "cvv2" | "cvc" | "cvc2" => "cvv",
+        "psk" | "presharedkey" => "secret",
+        "rpcauth" => "password",
         "otp" | "totp" => "otp",
         "ssn" => "ssn",
         _ => return None,
@@ -87,7 +92,7 @@ fn key_of(word: &str) -> Option<&'static str> {
         "secret" | "access" | "auth" | "authentication" | "authorization" | "encryption" | "encrypt" | "decryption"
         | "decrypt" | "signing" | "sign" | "master" | "root" | "account" | "shared" | "session" | "service"
         | "symmetric" | "hmac" | "aes" | "deploy" | "storage" | "cipher" | "crypto" | "wallet" | "recovery"
-        | "security" | "sse" | "client" | "fernet" | "cookie" => "secret",
+        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" => "secret",
         "private" | "priv" | "ssh" | "rsa" | "dsa" | "ecdsa" | "ed25519" | "ec" | "pgp" | "gpg" | "tls" | "ssl"
         | "pem" | "nostr" => "private_key",
         "aws" | "gcp" | "azure" | "google" | "gemini" | "openai" | "anthropic" | "claude" | "mistral" | "groq"
@@ -96,7 +101,13 @@ fn key_of(word: &str) -> Option<&'static str> {
         | "discord" | "telegram" | "firebase" | "supabase" | "segment" | "mixpanel" | "amplitude" | "honeycomb"
         | "grafana" | "sentry" | "pagerduty" | "okta" | "auth0" | "deepl" | "elevenlabs" | "lnbits" | "openrouter"
         | "perplexity" | "tavily" | "serpapi" | "etherscan" | "infura" | "alchemy" | "coinbase" | "binance"
-        | "kraken" => "api_key",
+        | "kraken" | "adafruit" | "adobe" | "airtable" | "alibaba" | "asana" | "beamer" | "bittrex" | "brevo"
+        | "confluent" | "contentful" | "databricks" | "deepseek" | "digitalocean" | "dropbox" | "facebook"
+        | "finicity" | "finnhub" | "fireworks" | "flickr" | "freshbooks" | "gocardless" | "hubspot" | "intercom"
+        | "kucoin" | "mailjet" | "mapbox" | "meraki" | "messagebird" | "mux" | "netlify" | "openweather" | "paypal"
+        | "plaid" | "planetscale" | "postmark" | "rapid" | "razorpay" | "resend" | "sendbird" | "sendinblue"
+        | "shippo" | "shodan" | "shopify" | "snyk" | "square" | "sumologic" | "twitch" | "twitter" | "typeform"
+        | "vercel" | "virustotal" | "xai" | "yandex" | "zendesk" => "api_key",
         _ => return None,
     })
 }
@@ -124,14 +135,17 @@ fn other_token(word: &str) -> bool {
 /// Reads a name.
 pub(super) fn classify(name: &str) -> Key {
     // A name that was a secret itself names nothing any more.
-    if name.len() < 2 || name.contains("[redacted:") {
+    if name.len() < 2 || !may_speak(name.as_bytes()) || name.contains("[redacted:") {
         return Key::Plain;
     }
     if !name.is_ascii() && FOREIGN.iter().any(|word| name.to_lowercase().contains(word)) {
         return Key::Secret { kind: "password", plural: false };
     }
     let words = Words::of(name);
-    let read = read(&words);
+    let read = match read(&words) {
+        Key::Plain if variable_of_key(name, &words) => Key::Maybe("api_key"),
+        read => read,
+    };
     if read != Key::Plain || !name.bytes().any(|byte| matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'@' | b'$')) {
         return read;
     }
@@ -166,6 +180,15 @@ pub(super) fn classify(name: &str) -> Key {
 pub(super) fn describes(name: &str) -> bool {
     let words = Words::of(name);
     words.count > 0 && (turns(words.get(words.count - 1)) || asks(words.get(0)))
+}
+
+/// Whether a name is that of a variable of the environment which holds some key: `ACME_KEY`. Keys that find something, of caches
+/// and tables, are none.
+fn variable_of_key(name: &str, words: &Words) -> bool {
+    words.count > 1
+        && words.get(words.count - 1) == "key"
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && !(0..words.count - 1).any(|index| words::LOOKUP_KEYS.contains(words.get(index)))
 }
 
 fn read(words: &Words) -> Key {
@@ -265,7 +288,7 @@ fn after(words: &Words, from: usize, key: Key, kind: &'static str) -> Key {
 fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
     let first = last.checked_sub(1)?;
     let kind = match (words.get(first), words.get(last)) {
-        ("pass", "word" | "words" | "phrase" | "phrases" | "code") => "password",
+        ("pass", "wd" | "word" | "words" | "phrase" | "phrases" | "code") => "password",
         ("seed" | "recovery" | "mnemonic" | "backup", "phrase" | "phrases" | "words" | "seed" | "key" | "mnemonic") => {
             "mnemonic"
         }
@@ -285,8 +308,7 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
         ("basic" | "http", "auth") => "authorization",
         ("priv", "key" | "keys") => "private_key",
         ("social", "security") => "ssn",
-        ("mot", "passe") => "password",
-        ("passe", _) if first > 1 && words.get(first - 1) == "de" => "password",
+        ("de", "passe") if first > 0 && words.get(first - 1) == "mot" => "password",
         (
             "user" | "card" | "debit" | "credit" | "atm" | "sim" | "security" | "account" | "wallet" | "device"
             | "login" | "access" | "new" | "old" | "current" | "lock" | "screen" | "door" | "parental" | "bank"
@@ -298,7 +320,7 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
             | "wifi" | "vpn" | "ssh" | "proxy" | "auth" | "login" | "http" | "mail" | "email" | "imap" | "ldap"
             | "postgres" | "pg" | "rabbitmq" | "mongo" | "mongodb" | "sql" | "app" | "my" | "master" | "keystore"
             | "truststore" | "key" | "web" | "api" | "service" | "account" | "mqtt" | "amqp" | "wp" | "cert" | "pfx"
-            | "jdbc" | "rpc" | "bitcoin" | "wallet" | "new" | "old",
+            | "jdbc" | "rpc" | "bitcoin" | "wallet" | "new" | "old" | "bind" | "become" | "store" | "require",
             "pass",
         ) => "password",
         _ => return None,
@@ -319,6 +341,7 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
         "sk" if alone => Key::Maybe("secret"),
         "rune" => Key::Maybe("rune"),
         "nwc" => Key::Maybe("secret"),
+        "priv" if alone => Key::Maybe("private_key"),
         _ => return None,
     })
 }
@@ -327,6 +350,9 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
 fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
     if word.len() < 7 {
         return None;
+    }
+    if word.strip_suffix("pass").is_some_and(|owner| words::OWNERS.contains(owner)) {
+        return Some(("password", at));
     }
     GLUED.iter().find_map(|&(noun, kind)| {
         if word.ends_with(noun) {
@@ -339,214 +365,4 @@ fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_secrets_in_every_style() {
-        for name in [
-            "password",
-            "PASSWORD",
-            "Password",
-            "pass_word",
-            "passWord",
-            "user-password",
-            "dbPassword",
-            "DB_PASSWORD_PROD",
-            "password2",
-            "passwordConfirmation",
-            "new_password",
-            "old.password",
-            "userpassword",
-            "passwd",
-            "pwd",
-            "passphrase",
-            "DB_PASS",
-            "smtpPass",
-            "secret",
-            "client_secret",
-            "clientSecret",
-            "CLIENTSECRET",
-            "secret_key",
-            "SECRET_KEY_BASE",
-            "aws_secret_access_key",
-            "token",
-            "access_token",
-            "refreshToken",
-            "X-Auth-Token",
-            "x-amz-security-token",
-            "GITHUB_TOKEN",
-            "reset_password_token",
-            "csrf_token",
-            "_authToken",
-            "token_value",
-            "id_token",
-            "api_key",
-            "apiKey",
-            "APIKey",
-            "APIKEY",
-            "x-api-key",
-            "X-API-KEY",
-            "openai_api_key",
-            "STRIPE_KEY",
-            "api-keys",
-            "private_key",
-            "privateKey",
-            "ssh_private_key",
-            "PRIV_KEY",
-            "encryption_key",
-            "authorization",
-            "Authorization",
-            "Proxy-Authorization",
-            "cookie",
-            "Set-Cookie",
-            "credentials",
-            "creds",
-            "jwt",
-            "mnemonic",
-            "seed_phrase",
-            "seedPhrase",
-            "recovery_phrase",
-            "macaroon",
-            "admin_macaroon",
-            "macaroonHex",
-            "preimage",
-            "payment_preimage",
-            "cvv",
-            "card_pin",
-            "otp",
-            "mfa_code",
-            "ssn",
-            "pаsswоrd",
-            "pass\u{200b}word",
-            "ｐａｓｓｗｏｒｄ",
-            "пароль",
-            "密码",
-            "p4ssw0rd",
-            "s3cret",
-            "password_hash",
-            "session_token",
-            "accountKey",
-            "SharedAccessKey",
-            "basic_auth",
-            "nsec",
-            "nostr_key",
-            "api_token",
-            "passwords",
-            "db.password",
-            "spring.datasource.password",
-            "$password",
-            "--password",
-            "tok\u{ad}en",
-            "secretKey1",
-        ] {
-            assert!(matches!(classify(name), Key::Secret { .. }), "{name}: {:?}", classify(name));
-        }
-    }
-
-    #[test]
-    fn names_that_only_speak_of_secrets() {
-        for name in [
-            "password_reset_requested",
-            "token_count",
-            "tokens_used",
-            "author",
-            "secretary",
-            "key",
-            "keyboard",
-            "primary_key",
-            "public_key",
-            "auth_method",
-            "has_password",
-            "password_changed_at",
-            "tokenizer",
-            "token_type",
-            "max_tokens",
-            "prompt_tokens",
-            "completion_tokens",
-            "total_tokens",
-            "tokenCount",
-            "secret_name",
-            "password_policy",
-            "password_length",
-            "token_expires_at",
-            "expires_in",
-            "cache_key",
-            "idempotency_key",
-            "foreignKey",
-            "partition_key",
-            "sort_key",
-            "s3_key",
-            "next_page_token",
-            "nextPageToken",
-            "eos_token",
-            "authored_by",
-            "authority",
-            "compass",
-            "passenger",
-            "bypass",
-            "passed",
-            "password_strength",
-            "is_secret",
-            "tokens_per_second",
-            "time_to_first_token_ms",
-            "publishable_key",
-            "keys",
-            "passport",
-            "secretariat",
-            "tokenized",
-            "session_id",
-            "sessionId",
-            "signature",
-            "token_symbol",
-            "token_address",
-            "key_id",
-            "access_key_id",
-            "cookie_consent",
-            "api_key_id",
-            "password_file",
-            "monkey",
-            "donkey",
-            "turkey",
-            "hotkey",
-            "description",
-            "api",
-            "username",
-            "gpio_pin",
-            "pinned",
-            "spinner",
-            "opinion",
-            "token_budget",
-            "tokenUsage",
-            "passes",
-            "discount",
-            "account",
-            "secretName",
-            "issue_key",
-            "object_key",
-            "pubkey",
-            "publicKey",
-            "ssh_public_key",
-            "payment_hash",
-            "code",
-            "error_code",
-            "status_code",
-            "credential_id",
-            "requires_token",
-            "cookies_enabled",
-            "auth_provider",
-            "authenticated",
-            "passing",
-            "key_count",
-        ] {
-            assert_eq!(classify(name), Key::Plain, "{name}");
-        }
-    }
-
-    #[test]
-    fn names_that_leave_it_to_the_value() {
-        for name in ["tokens", "pin", "pass", "auth", "seed", "token_slack", "reset_password"] {
-            assert!(matches!(classify(name), Key::Maybe(_)), "{name}: {:?}", classify(name));
-        }
-    }
-}
+mod tests;

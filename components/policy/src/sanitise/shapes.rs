@@ -44,6 +44,10 @@ pub(super) enum Check {
     Exact,
     /// A UUID.
     Uuid,
+    /// A UUID, a dot and more.
+    UuidDot,
+    /// A number, an underscore, and letters and digits.
+    Numbered,
     /// At least one of the paths that a web hook has: letters and digits with `/` between.
     Hook,
 }
@@ -98,6 +102,12 @@ impl Shape {
                 mix.digit && mix.letter() && distinct(rest) >= 8 && longest >= 10.min(self.least)
             }
             Check::Uuid => is_uuid(rest),
+            Check::UuidDot => rest.get(..36).is_some_and(is_uuid) && rest.get(36) == Some(&b'.'),
+            Check::Numbered => {
+                let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let tail = rest.get(digits + 1..).unwrap_or_default();
+                digits >= 5 && rest.get(digits) == Some(&b'_') && tail.len() >= 20 && varied(tail)
+            }
             Check::Macaroon => {
                 let bytes = if checks::all(whole, Hex) { checks::hex(whole) } else { checks::base64(whole) };
                 // Cut off in mid-byte it still is one.
@@ -139,6 +149,8 @@ pub(super) static SHAPES: &[Shape] = &[
     row("google_api_key", "AIza", Url, 30),
     row("google_oauth_secret", "GOCSPX-", Url, 20),
     row("google_oauth_token", "ya29.", UrlDot, 20),
+    row("google_hmac_key", "GOOG1", AlnumUpper, 20),
+    weak("google_hmac_key", "GOOG", AlnumUpper, 20),
     row("google_refresh_token", "1//0", Url, 30),
     // Microsoft.
     around("azure_client_secret", (UrlDot, 4, 5), "Q~", Opaque, 30, 38),
@@ -226,6 +238,9 @@ pub(super) static SHAPES: &[Shape] = &[
     row("plaid_token", "access-production-", Url, 30),
     row("flutterwave_key", "FLWSECK", Opaque, 12),
     weak("payment_token", "live_", Url, 30),
+    row("secret_token", "secret-token:", Opaque, 20),
+    row("mercury_token", "mercury_production_", Word, 20),
+    row("mercury_token", "mercury_sandbox_", Word, 20),
     row("razorpay_key", "rzp_live_", Alnum, 14),
     row("razorpay_key", "rzp_test_", Alnum, 14),
     row("xendit_key", "xnd_", Word, 20),
@@ -260,6 +275,15 @@ pub(super) static SHAPES: &[Shape] = &[
     exact("twilio_sid", "AC", HexLower, 32),
     weak("mandrill_key", "md-", Url, 22),
     weak("resend_key", "re_", Word, 28),
+    Shape {
+        kind: "clickup_token",
+        anchor: "pk_",
+        before: None,
+        alphabet: Word,
+        least: 26,
+        most: ANY,
+        check: Check::Numbered,
+    },
     weak("klaviyo_key", "pk_", HexLower, 34),
     weak("loops_key", "mlsn.", Alnum, 40),
     // Models.
@@ -448,6 +472,18 @@ pub(super) static SHAPES: &[Shape] = &[
         most: 79,
         check: Check::Generated,
     },
+    row("intra42_secret", "s-s4t2ud-", HexLower, 40),
+    row("intra42_secret", "s-s4t2af-", HexLower, 40),
+    Shape {
+        kind: "bitwarden_token",
+        anchor: "0.",
+        before: None,
+        alphabet: Opaque,
+        least: 60,
+        most: ANY,
+        check: Check::UuidDot,
+    },
+    row("session_cookie", "s%3A", UrlDot, 50),
     row("figma_token", "figd_", Url, 30),
     row("figma_token", "figu_", Url, 30),
     row("figma_token", "figo_", Url, 30),
@@ -456,6 +492,7 @@ pub(super) static SHAPES: &[Shape] = &[
     row("readme_key", "rdme_", AlnumLower, 50),
     row("frameio_token", "fio-u-", Url, 50),
     weak("dropbox_token", "sl.", Url, 60),
+    weak("dropbox_token", "sl.u.", Url, 60),
     row("facebook_token", "EAACEdEose0cBA", Alnum, 20),
     weak("facebook_token", "EAA", Alnum, 80),
     row("instagram_token", "IGQV", Url, 80),

@@ -4,7 +4,7 @@
 //! Always true: each is searched in one walk over the text; what is tried at a place costs a fixed number of steps, or is
 //! remembered so that it is tried once. The arithmetic of the checks is in `checks`.
 
-use super::bytes::{Alphabet, Mix, at, distinct, find, member, starts_with_ignore_case, sub};
+use super::bytes::{Alphabet, Mix, at, distinct, find, looks_generated, member, starts_with_ignore_case, sub};
 use super::checks;
 use super::scan::Scan;
 
@@ -163,6 +163,13 @@ pub(super) fn cards(scan: &mut Scan<'_>) {
         let start = from + offset;
         let first = group(start);
         from = start + first;
+        if matches!(first, 14..=17) && at(bytes, from) == b'|' {
+            // An app's token of Facebook: its number and its secret.
+            let end = scan.runs.end(bytes, Alphabet::Url, from + 1);
+            if matches!(end - from, 28..=41) && looks_generated(sub(bytes, from + 1, end), 8) {
+                scan.hit(start, end, "facebook_token");
+            }
+        }
         let end = match first {
             14..=19 => Some(from),
             4 => GROUPINGS.iter().find_map(|lengths| grouped(bytes, start, lengths)),
@@ -174,7 +181,8 @@ pub(super) fn cards(scan: &mut Scan<'_>) {
         // A fraction, an international phone number, a part of an identifier.
         let inside = before.is_ascii_alphanumeric()
             || matches!(before, b'+' | b'_')
-            || (matches!(before, b'.' | b'-' | b',') && further.is_ascii_alphanumeric());
+            || (matches!(before, b'.' | b'-') && further.is_ascii_alphanumeric())
+            || before == b',' && further.is_ascii_digit();
         let goes_on = at(bytes, end).is_ascii_alphanumeric()
             || at(bytes, end) == b'_'
             || (matches!(at(bytes, end), b'.' | b'-') && at(bytes, end + 1).is_ascii_alphanumeric());
@@ -268,7 +276,6 @@ const LONGEST_RUN: usize = 96;
 fn settle_phrases(scan: &mut Scan<'_>, run: &mut Vec<(u16, usize, usize)>, tried: &mut usize) {
     let mut from = 0;
     while run.len() >= from + 12 {
-        let mut step = 1;
         let begin = run.get(from).map_or(0, |&(_, start, _)| start);
         if run.len() > LONGEST_RUN && !sub(scan.bytes, begin.saturating_sub(8), begin).contains(&b'\n') && from > 0 {
             from += 1;
@@ -287,11 +294,11 @@ fn settle_phrases(scan: &mut Scan<'_>, run: &mut Vec<(u16, usize, usize)>, tried
                 if let (Some(&(_, start, _)), Some(&(_, _, end))) = (window.first(), window.last()) {
                     scan.hit(start, end, "seed_phrase");
                 }
-                step = length;
                 break;
             }
         }
-        from += step;
+        // A sum of few bits holds by chance, over the words before a phrase too: what overlaps goes all together.
+        from += 1;
     }
     run.clear();
 }

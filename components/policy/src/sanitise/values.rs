@@ -3,7 +3,7 @@
 //!
 //! Always true: nothing here takes a value; it answers for `context`, and looks at a bounded stretch around a sign.
 
-use super::bytes::{Alphabet, Mix, at, is_uuid, member, sub};
+use super::bytes::{Alphabet, Mix, at, is_uuid, member, scrambled, sub};
 use super::words;
 
 /// A name before a sign.
@@ -37,6 +37,14 @@ pub(super) fn name_before(bytes: &[u8], sign: usize, longest: usize) -> Option<N
     let closing = back(end, 4, |byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b'*'));
     let quoted = (1..=closing).any(|steps| matches!(at(bytes, end - steps), b'"' | b'\'' | b'`'));
     end -= closing;
+    if closing == 0 && end > 1 && at(bytes, end - 1) == b')' {
+        // `private key (hex): …`
+        let open = sub(bytes, end.saturating_sub(12), end).iter().rposition(|&byte| byte == b'(');
+        let start = open.map_or(end, |open| end.saturating_sub(12) + open);
+        if start > 0 && at(bytes, start - 1) == b' ' {
+            end = start - 1;
+        }
+    }
     let length = if quoted {
         // A quoted name may hold blanks: `"API Key"`.
         back(end, longest, |byte| member(byte, Alphabet::Name) || byte == b' ')
@@ -70,7 +78,19 @@ pub(super) fn name_before(bytes: &[u8], sign: usize, longest: usize) -> Option<N
 /// The value that begins after a sign: quoted, or up to what ends a bare one.
 pub(super) fn value_after(bytes: &[u8], sign: usize) -> Option<Value> {
     let gap = sub(bytes, sign, sign + 8).iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count();
-    let mut start = sign + gap;
+    // `**Password:** …`: the emphasis of the name ends behind its colon.
+    let emphasis = sub(bytes, sign, sign + 3);
+    let marks = if gap == 0 && (emphasis == b"** " || emphasis == b"__ ") { 3 } else { 0 };
+    let mut start = sign + gap + marks;
+    // A block of YAML: the value is on the next line.
+    if matches!(at(bytes, start), b'|' | b'>') {
+        let sign = 1 + usize::from(matches!(at(bytes, start + 1), b'-' | b'+'));
+        let end = usize::from(at(bytes, start + sign) == b'\r');
+        let indent = sub(bytes, start + sign + end + 1, start + 48).iter().take_while(|&&byte| byte == b' ').count();
+        if at(bytes, start + sign + end) == b'\n' && indent > 0 {
+            start += sign + end + 1 + indent;
+        }
+    }
     // `b'…'`, `f"…"`, `Some("…")`: what only wraps the quotes.
     let wrap = sub(bytes, start, start + 24)
         .iter()
@@ -194,6 +214,9 @@ pub(super) fn placeholder(value: &[u8]) -> bool {
         [] => true,
         _ if value.starts_with(b"[redacted:") => true,
         [b'$', b'{' | b'(', ..] | [b'{', b'{', ..] => true,
+        // `$1` of SQL, `!Ref` and `!vault` of YAML
+        [b'$', rest @ ..] if !rest.is_empty() && rest.len() < 3 && rest.iter().all(u8::is_ascii_digit) => true,
+        [b'!', rest @ ..] if rest.len() > 2 && rest.iter().all(u8::is_ascii_alphabetic) => true,
         [b'$', rest @ ..] => {
             upper(rest)
                 || rest.iter().all(|&byte| byte.is_ascii_lowercase() || byte == b'_')
@@ -254,7 +277,18 @@ pub(super) fn password_like(value: &[u8]) -> bool {
             .next()
             .is_some_and(|end| (2..=4).contains(&end.len()) && end.iter().all(u8::is_ascii_lowercase))
         && !sign;
-    (mix.digit || sign) && !unit && !version && !dotted && !value.contains(&b'(')
+    (mix.digit || sign || scrambled(value))
+        && !unit
+        && !version
+        && !dotted
+        && !value.contains(&b'(')
+        && !named_value(value)
+}
+
+/// `attempts=3`: a name of its own and its value.
+fn named_value(value: &[u8]) -> bool {
+    let name = value.iter().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
+    name >= 2 && at(value, name) == b'=' && name + 1 < value.len() && name < 24
 }
 
 /// Whether a value is the path of a file or a variable: `config.auth.token`, `/run/secrets/db`.
@@ -336,7 +370,16 @@ pub(super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &str) -> bo
         return false;
     }
     // `secret:prod/db`, `token:create`: one name within another.
-    if !value.spaced && !text.iter().any(u8::is_ascii_digit) {
+    let digit = text.iter().any(u8::is_ascii_digit);
+    if !value.spaced && !digit && !scrambled(text) {
+        return false;
+    }
+    // A word in a script of its own: a sentence goes on.
+    if !digit && text.contains(&super::view::OTHER) {
+        return false;
+    }
+    // `arn:…:secret:name-1a2b`: a part of a longer name.
+    if !value.spaced && name.start > 0 && at(bytes, name.start - 1) == b':' {
         return false;
     }
     if placeholder(text)

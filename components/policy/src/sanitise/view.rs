@@ -26,7 +26,14 @@ impl<'a> View<'a> {
         let mut view = View::with_capacity(text.len());
         let mut chars = text.char_indices().peekable();
         while let Some((at, ch)) = chars.next() {
-            if matches!(ch, '\u{1b}' | '\u{90}' | '\u{98}' | '\u{9b}' | '\u{9d}'..='\u{9f}') {
+            if let Some(word) = foreign(text, at, ch) {
+                for ascii in "password".chars() {
+                    view.push(ascii, at, at + word.len());
+                }
+                for _ in word.chars().skip(1) {
+                    chars.next();
+                }
+            } else if matches!(ch, '\u{1b}' | '\u{90}' | '\u{98}' | '\u{9b}' | '\u{9d}'..='\u{9f}') {
                 skip_sequence(ch, &mut chars);
             } else {
                 view.push(ch, at, at + ch.len_utf8());
@@ -84,6 +91,12 @@ impl<'a> View<'a> {
                 out.push(ch, start, end);
                 changed = true;
                 at += length;
+                // A colour, written out: `\x1b[1m`.
+                if ch == '\u{1b}' && bytes.get(at) == Some(&b'[') {
+                    let rest = bytes.get(at + 1..).unwrap_or_default();
+                    let parameters = rest.iter().take(16).take_while(|byte| (0x20..0x40).contains(*byte)).count();
+                    at += 2 + parameters;
+                }
             } else {
                 let (_, end) = self.original(at, at + 1);
                 out.push(if byte == OTHER { '\u{fffd}' } else { char::from(byte) }, start, end);
@@ -123,6 +136,20 @@ impl<'a> View<'a> {
         }
         Some((out, seams))
     }
+}
+
+/// Words for a password in scripts that a view has no letters of. They are seen as the English one, so that what follows is read as
+/// what follows that.
+const FOREIGN: [&str; 8] = ["пароль", "парола", "密码", "密碼", "パスワード", "비밀번호", "סיסמה", "סיסמא"];
+
+fn foreign(text: &str, at: usize, ch: char) -> Option<&'static str> {
+    if !matches!(ch, 'п' | 'П' | '密' | 'パ' | '비' | 'ס') {
+        return None;
+    }
+    let rest = text.get(at..)?;
+    FOREIGN.into_iter().find(|word| {
+        rest.get(..word.len()).is_some_and(|found| found == *word || ch == 'П' && found.to_lowercase() == *word)
+    })
 }
 
 /// What a character looks like; none for one that cannot be seen.

@@ -17,6 +17,9 @@ const JSON_LAYERS: usize = 2;
 /// How deep JSON within a string may nest to be read as JSON.
 const JSON_DEPTH: usize = 64;
 
+/// Most members of an object in which a name is looked for beside each value: a pair has few, and each costs a look at all.
+const MOST_PAIRED: usize = 16;
+
 /// Longest path that is reported, in bytes; a longer one is cut at its end.
 const LONGEST_PATH: usize = 256;
 
@@ -69,7 +72,7 @@ impl Walk<'_> {
                     *text = Cow::Owned(clean);
                 }
             }
-            Json::Array(items) => self.array(items, key),
+            Json::Array(items) => self.array(items, key, ""),
             Json::Object(members) => self.object(members, key),
         }
     }
@@ -125,6 +128,10 @@ impl Walk<'_> {
 
     fn object(&mut self, members: &mut [(Cow<'_, str>, Json<'_>)], inherited: Key) {
         let named = named_secret(members);
+        let lists = members.iter().any(|(_, value)| matches!(value, Json::Array(_)));
+        let command =
+            members.iter().filter(|_| lists).find_map(|(key, value)| value.as_str().filter(|_| is_command(key)));
+        let command = command.filter(|command| command.len() < 64).map(str::to_owned);
         let jwk = members.iter().any(|(key, value)| key == "kty" && value.as_str().is_some());
         let aws = members.iter().any(|(_, value)| value.as_str().is_some_and(is_aws_id));
         let login = members.iter().any(|(key, _)| is_login(key));
@@ -136,7 +143,8 @@ impl Walk<'_> {
             if let Some(kind) = named
                 && is_value_name(key)
             {
-                state = Key::Secret { kind, plural: false };
+                // `{"name": "token", "value": 42}` counts.
+                state = Key::Secret { kind, plural: !matches!(kind, "password" | "pin" | "cvv" | "otp") };
             }
             // The shell's working directory.
             if key.eq_ignore_ascii_case("pwd") && value.as_str().is_some_and(|path| path.starts_with(['/', '~'])) {
@@ -158,12 +166,17 @@ impl Walk<'_> {
             } else {
                 self.enter(key);
             }
-            if let Json::Array(items) = value
-                && is_header_list(key)
-            {
-                self.flat_headers(items);
+            match (value, &command) {
+                (Json::Array(items), Some(command)) if is_arguments(key) => self.array(items, state, command),
+                (value, _) => {
+                    if let Json::Array(items) = value
+                        && is_header_list(key)
+                    {
+                        self.flat_headers(items);
+                    }
+                    self.value(value, state, login);
+                }
             }
-            self.value(value, state, login);
             self.path.truncate(length);
         }
     }
@@ -171,11 +184,16 @@ impl Walk<'_> {
     fn enter(&mut self, key: &str) {
         self.path.push('.');
         // Paths go into answers and logs: no control characters.
-        self.path.extend(key.chars().filter(|ch| !ch.is_control()));
+        if key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            self.path.push_str(key);
+        } else {
+            self.path.extend(key.chars().filter(|ch| !ch.is_control()));
+        }
     }
 
-    fn array(&mut self, items: &mut [Json<'_>], key: Key) {
-        let taken = joined_findings(items);
+    /// `command` is what the array holds the arguments of, where another member says so.
+    fn array(&mut self, items: &mut [Json<'_>], key: Key, command: &str) {
+        let taken = joined_findings(items, command);
         let pair = match &*items {
             [Json::String(name), Json::String(value)] => match classify(name) {
                 Key::Secret { kind, .. } if name.len() <= 64 && pair_value(value, kind) => Some(kind),
@@ -281,8 +299,8 @@ fn is_public(text: &str, kind: &str) -> bool {
 
 /// A key's text without secrets.
 fn redact_key(key: &str) -> Option<(String, Vec<&'static str>)> {
-    let word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    if key.len() < 8 || (key.len() < 24 && key.bytes().all(word)) { None } else { redact(key) }
+    let lower = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if key.len() < 24 && (lower || key.bytes().all(|byte| byte.is_ascii_alphabetic())) { None } else { redact(key) }
 }
 
 /// Members that give another member's name: `{"name": "PASSWORD", "value": "…"}`.
@@ -292,13 +310,26 @@ fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
     }
     members.iter().find_map(|(key, value)| {
         let name = value.as_str().filter(|name| name.len() <= 64 && name.split_whitespace().count() <= 4)?;
-        let kind = match key.to_ascii_lowercase().as_str() {
+        let lower = key.to_ascii_lowercase();
+        let kind = match lower.as_str() {
             "name" | "key" | "header" | "field" | "param" | "parameter" | "variable" | "var" | "env" | "option"
             | "flag" | "attribute" | "attr" | "property" | "prop" | "setting" | "arg" | "argument" | "k" | "n"
             | "header_name" | "headername" | "fieldname" | "field_name" | "column" | "path" | "env_var"
             | "secret_name" => true,
             "type" | "kind" | "label" | "title" | "id" | "input" | "placeholder" | "selector" | "element"
             | "target" => false,
+            // `ParameterKey` beside `ParameterValue`
+            _ if members.len() <= MOST_PAIRED
+                && lower.len() < 24
+                && (lower.ends_with("key") || lower.ends_with("name")) =>
+            {
+                let stem = lower.strip_suffix("key").or_else(|| lower.strip_suffix("name"))?;
+                let beside = |other: &str| {
+                    other.to_ascii_lowercase().strip_prefix(stem).is_some_and(|rest| matches!(rest, "value" | "val"))
+                        || other.eq_ignore_ascii_case("value") && lower.ends_with("name") && stem != "display"
+                };
+                members.iter().any(|(other, _)| beside(other)).then_some(true)?
+            }
             _ => return None,
         };
         match classify(name) {
@@ -310,48 +341,65 @@ fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
 }
 
 fn is_value_name(key: &str) -> bool {
-    matches!(
-        key.to_ascii_lowercase().as_str(),
-        "value"
-            | "val"
-            | "v"
-            | "values"
-            | "old"
-            | "new"
-            | "before"
-            | "after"
-            | "from"
-            | "to"
-            | "current"
-            | "previous"
-            | "old_value"
-            | "new_value"
-            | "oldvalue"
-            | "newvalue"
-            | "default"
-            | "content"
-            | "data"
-            | "text"
-            | "string"
-            | "stringvalue"
-            | "string_value"
-            | "raw"
-            | "input"
-            | "header_value"
-            | "headervalue"
-    )
+    const NAMES: &[&str] = &[
+        "value",
+        "val",
+        "v",
+        "values",
+        "old",
+        "new",
+        "before",
+        "after",
+        "from",
+        "to",
+        "current",
+        "previous",
+        "old_value",
+        "new_value",
+        "oldvalue",
+        "newvalue",
+        "default",
+        "content",
+        "data",
+        "text",
+        "string",
+        "stringvalue",
+        "string_value",
+        "raw",
+        "input",
+        "header_value",
+        "headervalue",
+    ];
+    let ends = key.len() < 24 && key.as_bytes().last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(b"value"));
+    ends || one_of(key, NAMES)
+}
+
+/// Whether a name is one of some, in any case.
+fn one_of(key: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| key.eq_ignore_ascii_case(name))
+}
+
+/// Whether a member names the program whose arguments stand in another.
+fn is_command(key: &str) -> bool {
+    one_of(key, &["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"])
+}
+
+fn is_arguments(key: &str) -> bool {
+    one_of(key, &["args", "argv", "arguments", "params", "parameters", "options"])
 }
 
 fn is_login(key: &str) -> bool {
-    matches!(
-        key.to_ascii_lowercase().as_str(),
-        "user" | "username" | "login" | "email" | "user_name" | "account" | "host" | "hostname"
-    )
+    one_of(key, &["user", "username", "login", "email", "user_name", "account", "host", "hostname"])
 }
 
 fn is_header_list(key: &str) -> bool {
-    let lower = key.to_ascii_lowercase();
-    lower.ends_with("headers") || lower.ends_with("header") || lower == "environ"
+    let ends = |end: &str| {
+        key.len()
+            .checked_sub(end.len())
+            .and_then(|from| key.get(from..))
+            .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    };
+    ends("headers") || ends("header") || key.eq_ignore_ascii_case("environ")
 }
 
 fn is_aws_id(text: &str) -> bool {
@@ -383,7 +431,7 @@ fn pair_value(value: &str, kind: &str) -> bool {
 
 /// What the strings of an array are when read as one text: a command's arguments, or the words of a phrase. For each item the
 /// clean text and the kind, where something is taken out.
-fn joined_findings(items: &[Json<'_>]) -> Vec<Option<(String, &'static str)>> {
+fn joined_findings(items: &[Json<'_>], command: &str) -> Vec<Option<(String, &'static str)>> {
     let words = items.len() >= 12
         && items
             .iter()
@@ -393,7 +441,8 @@ fn joined_findings(items: &[Json<'_>]) -> Vec<Option<(String, &'static str)>> {
     if !words && !arguments {
         return Vec::new();
     }
-    let mut line = String::new();
+    let mut line = command.to_owned();
+    line.push(' ');
     let mut ranges = Vec::with_capacity(items.len());
     let mut option = None;
     let mut taken: Vec<Option<(String, &'static str)>> = Vec::with_capacity(items.len());

@@ -99,10 +99,31 @@ pub(super) static KNOWN: Words = LazyLock::new(|| {
     )
 });
 
+/// Words before `KEY` in the name of a variable that make it the name of something, and no key to it.
+pub(super) static LOOKUP_KEYS: Words = LazyLock::new(|| {
+    split(
+        "\
+        bucket cache composite config dedup deduplication event field foreign group hash header http i18n idempotency \
+        index kafka label lock lookup map message metric object parent partition primary pub public publishable \
+        queue range redis registry route routing row s s3 search shard sort state storage tag topic translation unique",
+    )
+});
+
+/// Whose password a word like `dbpass` holds.
+pub(super) static OWNERS: Words = LazyLock::new(|| {
+    split(
+        "\
+        admin ansible api app auth become bind bitcoin db email ftp http imap jdbc key keystore ldap login mail \
+        master mongo mqtt my mysql pg postgres proxy redis require root rpc service sftp smtp sql ssh store sudo \
+        truststore user vnc vpn wallet web wifi",
+    )
+});
+
 /// Every word that `keys` may take for a noun or for a part of one: most words of most names are none of these.
 pub(super) static STEMS: Words = LazyLock::new(|| {
     split(
         "\
+        become bind bindpw passe wd preshared presharedkey psk rpcauth store xpriv \
         access accesskey accesstoken account accountkey admin adminkey adminpass adminpw aezeed amqp answer api \
         apikey apikeys apitoken app appkey appsecret atm auth authentication authkey authorisation authorization \
         authtoken backup bank basic bearer bearertoken bitcoin bottoken card cert cipher clientsecret code codes \

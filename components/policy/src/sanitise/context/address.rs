@@ -50,6 +50,11 @@ pub(super) fn address(scan: &mut Scan<'_>, start: usize, after: usize) {
             if !values::placeholder(password) {
                 scan.context(after + colon + 1, after + at_sign, "url_password");
             }
+            // `https://token:x-oauth-basic@…`: the token stands for the user.
+            let user = sub(rest, 0, colon);
+            if (password == b"x-oauth-basic" || password == b"x" || password.is_empty()) && looks_generated(user, 16) {
+                scan.context(after, after + colon, "url_password");
+            }
         }
         None => {
             let user = sub(rest, 0, at_sign);
@@ -76,6 +81,19 @@ pub(super) fn driver_address(scan: &mut Scan<'_>, start: usize, _: usize) {
     let begin = before.iter().rposition(|&byte| !member(byte, Alphabet::Bare)).map_or(0, |index| index + 1);
     if let Some(colon) = find(sub(before, begin, before.len()), b":") {
         scan.context(from + begin + colon + 1, start, "url_password");
+    }
+}
+
+/// A line of a password file of PostgreSQL, `host:port:database:user:password`, at its port.
+pub(super) fn pgpass(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let rest = sub(scan.bytes, after, scan.bytes.len().min(after + 256));
+    let line = sub(rest, 0, rest.iter().take_while(|&&byte| member(byte, Alphabet::Bare)).count());
+    let mut colons = line.iter().enumerate().filter(|&(_, &byte)| byte == b':').map(|(index, _)| index);
+    if let (Some(_), Some(colon)) = (colons.next(), colons.next())
+        && colon + 1 < line.len()
+        && !values::placeholder(sub(line, colon + 1, line.len()))
+    {
+        scan.context(after + colon + 1, after + line.len(), "password");
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Always true: of `user:password` the user stays; a letter alone says nothing without its command.
 
-use super::super::bytes::{Alphabet, at, contains, find, looks_generated, member, sub};
+use super::super::bytes::{Alphabet, at, contains, find, looks_generated, member, starts_with_ignore_case, sub};
 use super::super::keys::{Key, classify};
 use super::super::scan::Scan;
-use super::super::values;
+use super::super::{checks, values};
 use super::LONGEST_NAME;
 
 /// Most options of one letter that are looked at in a text: each costs a look at its line.
@@ -47,6 +47,13 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
             "rar",
             "unrar",
         ]),
+        b"-P" => runs(&["ssh-keygen", "sqlcmd", "bcp", "zip", "unzip", "zipcloak"]),
+        b"-N" => !glued && runs(&["ssh-keygen"]),
+        b"-k" | b"-K" => !glued && runs(&["openssl"]),
+        b"-b" => runs(&["curl"]) || runs(&["gh"]) && runs(&["secret"]),
+        b"--pass " => runs(&["redis-cli"]),
+        b"--auth " => runs(&["netlify"]),
+        b"--body " => runs(&["gh"]) && runs(&["secret"]),
         b"-p" => {
             runs(&[
                 "sshpass",
@@ -58,12 +65,15 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
                 "ansible-vault",
                 "rabbitmqadmin",
                 "mosquitto_pub",
+                "twine",
+                "useradd",
+                "usermod",
             ]) || runs(&["login"])
                 && runs(&[
                     "docker", "podman", "az", "oc", "cf", "helm", "nerdctl", "buildah", "skopeo", "crane", "registry",
                 ])
         }
-        b"-u" => !glued && runs(&["curl", "curl.exe"]),
+        b"-u" => runs(&["curl", "curl.exe"]),
         b"-U" => runs(&["curl", "smbclient", "rpcclient"]),
         b"-a" => !glued && runs(&["redis-cli", "http", "https", "xh"]),
         b"-w" => !glued && runs(&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami"]),
@@ -80,11 +90,28 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
     if matches!(option, b"-u" | b"-U") || option == b"-a" && runs(&["http", "https", "xh"]) {
         // The name stays.
         let divider: &[u8] = if option == b"-U" && !runs(&["curl"]) { b"%" } else { b":" };
-        if let Some(colon) = find(text, divider).filter(|colon| colon + 1 < text.len()) {
+        let password = |colon: usize| sub(text, colon + 1, text.len());
+        if let Some(colon) = find(text, divider).filter(|&colon| !values::placeholder(password(colon))) {
             scan.context(value.start + colon + 1, value.end, "password");
         }
     } else {
-        scan.context(value.start, value.end, "password");
+        // What is given to a program that takes a secret there is one, but for the file that curl reads cookies from.
+        let kind = match option {
+            b"-b" if !runs(&["curl"]) => "secret",
+            b"-b" if text.contains(&b'=') => "cookie",
+            b"-b" => return,
+            b"--auth " => "token",
+            b"--body " => "secret",
+            _ => "password",
+        };
+        scan.context(value.start, value.end, kind);
+    }
+}
+
+/// `-password value`, as Java's and Go's programs take it.
+pub(super) fn dash_option(scan: &mut Scan<'_>, start: usize, _: usize) {
+    if start > 0 && matches!(at(scan.bytes, start - 1), b' ' | b'\t' | b'"' | b'\'') {
+        long_option(scan, start, start + 1);
     }
 }
 
@@ -161,5 +188,150 @@ pub(super) fn set_word(scan: &mut Scan<'_>, _: usize, after: usize) {
     let text = sub(bytes, value.start, value.end);
     if values::password_like(text) || looks_generated(text, 8) {
         scan.context(value.start, value.end, kind);
+    }
+}
+
+/// A word of a command line as a secret, unless it stands for one.
+fn take(scan: &mut Scan<'_>, start: usize, end: usize, kind: &'static str) {
+    let text = sub(scan.bytes, start, end);
+    if text.len() >= 3 && !values::placeholder(text) && !values::known_word(text) && !text.contains(&b'$') {
+        scan.context(start, end, kind);
+    }
+}
+
+/// `echo secret | command`, and `command <<< secret`, at the command that reads a secret from its input.
+pub(super) fn piped(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let name = sub(bytes, start, after);
+    scan.options += 1;
+    if name.ends_with(b"-s") || at(bytes, after).is_ascii_alphanumeric() || scan.options > MOST_OPTIONS {
+        return;
+    }
+    let from = start.saturating_sub(160);
+    let before = sub(bytes, from, start);
+    let line = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |index| index + 1);
+    let command = sub(before, line, before.len());
+    let pipe = command.iter().rposition(|&byte| byte == b'|');
+    let Some(mut said) = pipe.map(|pipe| (from + line, from + line + pipe)) else {
+        let window = sub(bytes, after, after + 64);
+        if let Some(value) = find(window, b"<<<").and_then(|offset| values::value_after(bytes, after + offset + 3)) {
+            take(scan, value.start, value.end, "password");
+        }
+        return;
+    };
+    // The last command before the pipe: `echo`, `printf` with or without a format, and its last word.
+    let source = sub(bytes, said.0, said.1);
+    let verb = [b"echo ".as_slice(), b"printf ", b"<<< "];
+    let Some(begin) = verb.iter().find_map(|verb| find(source, verb).map(|offset| offset + verb.len())) else { return };
+    said.0 += begin;
+    while said.1 > said.0 && at(bytes, said.1 - 1) == b' ' {
+        said.1 -= 1;
+    }
+    let closing = at(bytes, said.1.saturating_sub(1));
+    let text = sub(bytes, said.0, said.1);
+    let (start, end) = if matches!(closing, b'"' | b'\'') && text.len() > 1 {
+        let open = sub(text, 0, text.len() - 1).iter().rposition(|&byte| byte == closing);
+        (open.map_or(said.0, |open| said.0 + open + 1), said.1 - 1)
+    } else {
+        (text.iter().rposition(|&byte| byte == b' ').map_or(said.0, |blank| said.0 + blank + 1), said.1)
+    };
+    if name.eq_ignore_ascii_case(b"chpasswd") {
+        if let Some(colon) = find(sub(bytes, start, end), b":") {
+            take(scan, start + colon + 1, end, "password");
+        }
+    } else {
+        take(scan, start, end, "password");
+    }
+}
+
+/// Commands whose last word is the secret: `htpasswd -b file user secret`.
+pub(super) fn last_word(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    scan.options += 1;
+    if scan.options > MOST_OPTIONS {
+        return;
+    }
+    let rest = sub(bytes, after, after + 256);
+    let line = sub(rest, 0, rest.iter().take_while(|byte| !matches!(byte, b'\n' | b'|' | b';' | b'&')).count());
+    let name = sub(bytes, start, after).to_ascii_lowercase();
+    let first = sub(line, 0, line.iter().take_while(|&&byte| byte != b' ').count());
+    let secret_at: usize = match name.as_slice() {
+        b"htpasswd -" if first.contains(&b'b') => 2,
+        b"htpasswd -" => return,
+        b"wpa_passphrase " => 1,
+        b"poetry config " if first.starts_with(b"pypi-token.") => 1,
+        b"poetry config " if first.starts_with(b"http-basic.") => 2,
+        b"poetry config " => return,
+        b"net use " if !contains(&line.to_ascii_lowercase(), b"/user:") => return,
+        b"net use " => 1,
+        _ => 0,
+    };
+    let trimmed = line.trim_ascii_end();
+    let last = trimmed.iter().rposition(|&byte| byte == b' ').map_or(0, |blank| blank + 1);
+    let words = sub(line, 0, last).split(|&byte| byte == b' ').filter(|word| !word.is_empty()).count();
+    let word = sub(trimmed, last, trimmed.len());
+    let quotes = usize::from(matches!(at(word, 0), b'"' | b'\'') && word.len() > 2);
+    // A sentence about the command goes on in words.
+    let likely =
+        values::password_like(sub(word, quotes, word.len() - quotes)) || looks_generated(word, 8) || quotes > 0;
+    if words >= secret_at && likely && !word.starts_with(b"-") {
+        take(scan, after + last + quotes, after + trimmed.len() - quotes, "password");
+    }
+}
+
+/// `ConvertTo-SecureString '…'`: what is quoted there.
+pub(super) fn quoted_word(scan: &mut Scan<'_>, _: usize, after: usize) {
+    if let Some(value) = values::value_after(scan.bytes, after).filter(|value| value.quoted) {
+        take(scan, value.start, value.end, "password");
+    }
+}
+
+/// `sqlplus user/password@db`, `lftp -u user,password host`
+pub(super) fn user_and_password(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let oracle = starts_with_ignore_case(sub(bytes, start, after), b"sqlplus");
+    let rest = sub(bytes, after, after + 160);
+    let word = sub(rest, 0, rest.iter().take_while(|&&byte| member(byte, Alphabet::Bare)).count());
+    let divider = if oracle { b'/' } else { b',' };
+    let Some(divided) = word.iter().position(|&byte| byte == divider).filter(|&divided| divided > 0) else { return };
+    let end = if oracle { word.iter().rposition(|&byte| byte == b'@').unwrap_or(word.len()) } else { word.len() };
+    take(scan, after + divided + 1, after + end, "password");
+}
+
+/// `secrets set NAME=value`, `--from-literal=name=value`: whatever the name is.
+pub(super) fn literal(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let bytes = scan.bytes;
+    let name = sub(bytes, after, after + LONGEST_NAME).iter().take_while(|&&byte| member(byte, Alphabet::Name)).count();
+    if name > 0
+        && at(bytes, after + name) == b'='
+        && let Some(value) = values::value_after(bytes, after + name + 1)
+    {
+        take(scan, value.start, value.end, "secret");
+    }
+}
+
+/// `AUTH PLAIN <base64>` of mail servers.
+pub(super) fn mail_login(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let end = scan.runs.end(bytes, Alphabet::Base64, after);
+    if sub(bytes, start, start + 4) == b"AUTH" && end - after >= 8 && end - after < 1024 {
+        let decoded = checks::base64(sub(bytes, after, end));
+        if decoded.is_some_and(|text| text.iter().all(|&byte| byte == 0 || (0x20..0x7f).contains(&byte))) {
+            scan.context(after, end, "password");
+        }
+    }
+}
+
+/// `AUTH secret`, as a client of Redis says it, with or without a user.
+pub(super) fn redis_auth(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    if sub(bytes, start, start + 4) != b"AUTH" || start > 0 && !matches!(at(bytes, start - 1), b'\n' | b' ' | b'"') {
+        return;
+    }
+    if let Some(value) = values::value_after(bytes, after) {
+        let text = sub(bytes, value.start, value.end);
+        if values::password_like(text) || looks_generated(text, 8) {
+            take(scan, value.start, value.end, "password");
+        }
     }
 }
