@@ -8,7 +8,7 @@
 //! Spin's SDK is for WebAssembly alone, and so is this crate: on any other target it is empty.
 #![cfg(target_family = "wasm")]
 
-#[expect(clippy::all, clippy::pedantic, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit/types", "../../wit/store", "../../wit/log", "../../wit/broadcast", "../../wit/rules"],

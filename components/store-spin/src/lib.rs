@@ -4,7 +4,7 @@
 //! Always true: a call holds a connection of its own while it runs, and a connection on which anything failed is not
 //! used again. What is durable and how long one statement waits for a lock is Spin's to say.
 
-#[expect(clippy::all, clippy::pedantic, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: ["../../wit/types", "../../wit/store", "wit"],

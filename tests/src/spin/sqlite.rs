@@ -111,7 +111,7 @@ fn execute(
     parameters: Vec<Value>,
 ) -> rusqlite::Result<QueryResult> {
     let mut statement = connection.prepare_cached(statement)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let parameters: Vec<ToSqlOutput<'_>> = parameters.iter().map(bound).collect();
     let mut found = statement.query(rusqlite::params_from_iter(parameters))?;
     let mut rows = Vec::new();
