@@ -1,0 +1,169 @@
+//! What goes out: each frame to each of its lane's subscriptions at most once, in order, and none past a gap; and what
+//! happens to a client that does not read.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::clock::monotonic_ms;
+use crate::engine::words::{Channel, Reason};
+use crate::hub::fill;
+use crate::hub::fill::{Fill, FillKind};
+use crate::hub::frame::{Frame, Told};
+use crate::hub::lanes::LaneRef;
+use crate::hub::shard::Shard;
+use crate::hub::shard::connection::{Flow, Take, UNSENT_LIMIT};
+use crate::store::Seq;
+
+impl Shard {
+    pub(super) fn deliver_gathered(&mut self) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let mut roster = std::mem::take(&mut self.roster);
+        for (lane, frames) in std::mem::take(&mut self.gathered) {
+            let Some(here) = self.lanes.get_mut(&lane) else { continue };
+            for frame in &frames {
+                if frame.kind == Told::Aside {
+                    here.state = Some(Arc::clone(frame));
+                } else {
+                    here.delivered = here.delivered.max(frame.to);
+                }
+            }
+            // A copy: sending may find a client gone, which takes it off the list.
+            roster.clone_from(&here.subscriptions);
+            for (place, id) in &roster {
+                self.send_run(*place, *id, &frames);
+            }
+        }
+        self.roster = roster;
+        self.pace.wrote(began, Instant::now());
+        if let Some(committed) = self.committed.take() {
+            self.core.metrics.delivery_seconds.observe(committed.elapsed().as_secs_f64());
+        }
+    }
+
+    /// Send frames that follow each other to one subscription: each at most once, in order, and none past a gap.
+    pub(super) fn send_run(&mut self, place: usize, id: u32, frames: &[Arc<Frame>]) {
+        let mut due = std::mem::take(&mut self.due);
+        let mut rest = frames.iter().enumerate();
+        loop {
+            due.clear();
+            let Some(connection) = self.connections.get_mut(place) else { break };
+            let room = UNSENT_LIMIT.saturating_sub(connection.unsent());
+            if connection.closing.is_some() {
+                break;
+            }
+            let Some(subscription) = connection.subscription(id) else { break };
+            let (mut bytes, mut events, mut recount) = (0, 0, None);
+            while bytes <= room
+                && let Some((at, frame)) = rest.next()
+            {
+                match subscription.take(frame) {
+                    Take::Pass => {}
+                    Take::Send => {
+                        bytes += frame.bytes.len();
+                        events += u64::from(frame.kind == Told::Event);
+                        due.push(at);
+                    }
+                    Take::Recount => {
+                        recount = Some((frame.to, at + 1));
+                        break;
+                    }
+                }
+            }
+            let finished = bytes <= room;
+            if !connection.send_all(due.iter().filter_map(|at| frames.get(*at)).map(|frame| &frame.bytes)) {
+                self.remove(place);
+                break;
+            }
+            self.sent += events;
+            if connection.unsent() > UNSENT_LIMIT {
+                self.lag(place);
+                break;
+            }
+            if let Some((to, next)) = recount {
+                self.recount(place, id, to, frames.get(next..).unwrap_or_default());
+                break;
+            }
+            if finished {
+                break;
+            }
+        }
+        due.clear();
+        self.due = due;
+    }
+
+    /// A `skipped` up to `to` begins before the subscription's position: hold it and what follows, while the part that
+    /// concerns this client is counted in the log.
+    pub(super) fn recount(&mut self, place: usize, id: u32, to: Seq, following: &[Arc<Frame>]) {
+        let Some(name) = self.name(place) else { return };
+        let Some(subscription) = self.connections.get_mut(place).and_then(|c| c.subscription(id)) else { return };
+        subscription.flow = Flow::held();
+        for frame in following {
+            subscription.take(frame);
+        }
+        let fill = Fill {
+            subscription: name.subscription(id),
+            key: Arc::clone(&subscription.key),
+            from: subscription.position,
+            to,
+            kind: FillKind::Report(Reason::Rate),
+        };
+        fill::spawn(&self.core, fill);
+    }
+
+    /// Too much is unsent: no more is queued until the client has read it.
+    pub(super) fn lag(&mut self, place: usize) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        connection.lagging_since = Some(monotonic_ms());
+        for subscription in &mut connection.subscriptions {
+            if matches!(subscription.flow, Flow::Live) {
+                subscription.flow = Flow::Lagging;
+            }
+        }
+        if connection.note_lag() {
+            self.drained(place);
+        }
+    }
+
+    /// What was unsent is read: every subscription that has lagged is caught up like a replay.
+    pub(super) fn drained(&mut self, place: usize) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        if connection.lagging_since.take().is_none() {
+            return;
+        }
+        let lagging: Vec<(u32, Option<LaneRef>, Channel)> = connection
+            .subscriptions
+            .iter()
+            .filter(|s| matches!(s.flow, Flow::Lagging))
+            .map(|s| (s.id, s.lane, s.key.channel))
+            .collect();
+        for (id, lane, channel) in lagging {
+            if channel == Channel::Events {
+                self.go_live(place, id, Reason::Slow);
+                continue;
+            }
+            if let Some(subscription) = self.connections.get_mut(place).and_then(|c| c.subscription(id)) {
+                subscription.flow = Flow::Live;
+            }
+            let state = lane.and_then(|lane| self.lanes.get(&lane)).and_then(|here| here.state.clone());
+            if let Some(state) = state {
+                self.send_run(place, id, &[state]);
+            }
+        }
+    }
+
+    /// The socket takes more.
+    pub(super) fn write(&mut self, place: usize) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        if connection.unsent() == 0 {
+            return;
+        }
+        if !connection.flush() {
+            self.remove(place);
+        } else if connection.unsent() == 0 {
+            self.drained(place);
+        }
+    }
+}
