@@ -14,6 +14,8 @@ pub mod join;
 pub mod lanes;
 mod protocol;
 pub mod shard;
+mod shared;
+mod stream;
 pub mod websocket;
 
 use std::borrow::Cow;
@@ -22,35 +24,32 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use crossbeam_channel::Sender;
 use tokio::runtime;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::engine::words::{
-    Channel, ErrorCode, Format, HistoryQuery, Item, LaneKey, ProtocolError, Settings, Shown, Skipped, Subscription,
+    Format, HistoryQuery, Item, LaneKey, ProtocolError, Settings, Shown, Skipped, Subscription,
 };
-use crate::engine::{Broadcaster, CallError, Engine, EngineError, Pool, WorkerGone};
-use crate::metrics::{self, Metrics};
+use crate::engine::{CallError, Engine, EngineError, Pool, WorkerGone};
+use crate::metrics::Metrics;
 use crate::store::{Seq, StoreError};
 
 use client::{Client, Grant};
 use feed::Feed;
-use frame::Frame;
 use join::JoinError;
-use lanes::{Command, LaneRef, Lanes};
-use shard::{ConnectionRef, Opened, ShardCommand, ShardHandle, StreamGauge};
+use lanes::{Command, Lanes};
+use shard::{ConnectionRef, Opened, ShardCommand, StreamGauge};
+use shared::HubCore;
 use websocket::CloseCode;
 
-/// Subscriptions of one connection.
-const SUBSCRIPTIONS: usize = 4;
+pub use shared::Prepared;
+pub use stream::EventStream;
+
 /// Batches of events that wait for the lanes' thread; past that, following waits.
 const COMMITTED: usize = 8;
-/// How long a cursor beyond the head is waited for (contract section 4, promise 3), and how often it is looked for.
-const FUTURE_WAIT: Duration = Duration::from_secs(2);
-const FUTURE_LOOK: Duration = Duration::from_millis(50);
 /// Reads of the log for joins, fills and pages that run at once; the others wait.
 const READS: usize = 16;
 
@@ -99,27 +98,6 @@ impl Refused {
 pub trait Tokens: Send + Sync + 'static {
     /// What it grants; none when it is not valid or does not allow to subscribe.
     fn grant(&self, token: &str) -> Option<Grant>;
-}
-
-/// A subscription whose past has been read, and which only needs a connection.
-pub struct Prepared {
-    key: Arc<LaneKey>,
-    frames: Vec<Arc<Frame>>,
-    position: Seq,
-}
-
-/// What the hub's threads and tasks share.
-pub struct HubCore {
-    feed: Arc<Feed>,
-    settings: Settings,
-    shards: Vec<ShardHandle>,
-    lanes: Sender<Command>,
-    /// Broadcasters without lanes: they read messages and queries, and render what is for one client.
-    renderers: Pool<Broadcaster>,
-    reads: Semaphore,
-    metrics: Arc<Metrics>,
-    runtime: runtime::Handle,
-    tokens: Box<dyn Tokens>,
 }
 
 /// What a hub is made of.
@@ -465,168 +443,4 @@ fn piece(events: &[Shown]) -> usize {
         bytes <= 192 * 1024
     });
     fits.count().clamp(1, events.len().max(1))
-}
-
-impl HubCore {
-    fn shard(&self, shard: usize, command: ShardCommand) {
-        if let Some(shard) = self.shards.get(shard) {
-            shard.send(command);
-        }
-    }
-
-    fn command(&self, command: Command) {
-        // The lanes' thread is gone only when the server stops.
-        let _ = self.lanes.send(command);
-    }
-
-    fn detach(&self, lane: LaneRef, shard: usize) {
-        self.command(Command::Detach { lane, shard });
-    }
-
-    async fn read<R, E>(&self, read: impl FnOnce(&Feed) -> Result<R, E> + Send + 'static) -> Result<R, HubError>
-    where
-        R: Send + 'static,
-        E: Into<HubError> + Send + 'static,
-    {
-        let _turn = self.reads.acquire().await.map_err(|_| HubError::Stopping)?;
-        let feed = Arc::clone(&self.feed);
-        let done = tokio::task::spawn_blocking(move || read(&feed)).await;
-        done.map_err(|_| HubError::Stopping)?.map_err(Into::into)
-    }
-
-    /// Read from the log; when that meets a cursor beyond the head, again, until the log has grown to it or
-    /// [`FUTURE_WAIT`] is over. Who waits holds up nobody else's reads.
-    async fn read_unless_future<R: Send + 'static>(
-        &self,
-        read: impl Fn(&Feed) -> Result<R, JoinError> + Clone + Send + 'static,
-    ) -> Result<R, Refused> {
-        let deadline = Instant::now() + FUTURE_WAIT;
-        loop {
-            let once = read.clone();
-            let done = self
-                .read(move |feed| match once(feed) {
-                    Err(JoinError::Store(error)) => Err(error),
-                    other => Ok(other),
-                })
-                .await?;
-            match done {
-                Ok(done) => return Ok(done),
-                Err(JoinError::Future) if Instant::now() < deadline => tokio::time::sleep(FUTURE_LOOK).await,
-                Err(JoinError::Future) => return Err(Refused::Client(join::future_cursor())),
-                Err(JoinError::OtherLog) => return Err(Refused::Client(join::other_log())),
-                Err(JoinError::Store(error)) => return Err(Refused::Hub(error.into())),
-            }
-        }
-    }
-
-    /// Ask one of the renderers.
-    async fn ask<R: Send + 'static>(
-        &self,
-        question: impl FnOnce(&mut Broadcaster) -> Result<R, CallError> + Send + 'static,
-    ) -> Result<R, HubError> {
-        Ok(self.renderers.call(question).await??)
-    }
-
-    /// Write items for one client.
-    async fn render(&self, key: &Arc<LaneKey>, items: Vec<Item>) -> Result<Vec<Arc<Frame>>, HubError> {
-        let key = Arc::clone(key);
-        self.ask(move |broadcaster| {
-            let texts = broadcaster.render(&key, &items)?;
-            Ok(Frame::of_items(key.format, &items, &texts))
-        })
-        .await
-    }
-
-    async fn prepare(&self, unrestricted: bool, subscription: Subscription) -> Result<Prepared, Refused> {
-        let Subscription { lane, start } = subscription;
-        let key = Arc::new(lane);
-        if key.channel == Channel::State {
-            if !unrestricted {
-                let message = "the state of the swarm shows every type, and the token allows only some".to_owned();
-                let label = key.label.clone();
-                return Err(Refused::Client(ProtocolError { code: ErrorCode::Forbidden, message, label }));
-            }
-            return Ok(Prepared { key, frames: Vec::new(), position: 0 });
-        }
-        let (buffer, wanted) = (self.settings.buffer, Arc::clone(&key));
-        let replay = self
-            .read_unless_future(move |feed| join::replay(feed, &wanted.filter, &start, buffer))
-            .await
-            .inspect_err(|_| self.count_replay("failed"))
-            .map_err(|refused| refused.about(key.label.as_deref()))?;
-        self.count_replay(if replay.recovered { "recovered" } else { "pruned" });
-        self.count_skipped(&replay.items);
-        let frames = self.render(&key, replay.items).await?;
-        Ok(Prepared { key, frames, position: replay.position })
-    }
-
-    fn begin(&self, connection: ConnectionRef, client: &Client, prepared: Prepared) -> Option<()> {
-        let Prepared { key, frames, position } = prepared;
-        let id = client.admit(key.label.as_deref(), SUBSCRIPTIONS)?;
-        let subscription = connection.subscription(id);
-        let begin = ShardCommand::Begin { subscription, key: Arc::clone(&key), frames, position };
-        self.shard(connection.shard, begin);
-        self.command(Command::Attach { key, subscription });
-        Some(())
-    }
-
-    fn count_replay(&self, result: &'static str) {
-        self.metrics.replays.get_or_create(&metrics::ReplayResult { result }).inc();
-    }
-
-    /// What a client is told is wrong with a message; the connection stays.
-    fn count_refused(&self, code: ErrorCode) {
-        self.metrics.refused.get_or_create(&metrics::Reason { reason: code.as_str() }).inc();
-    }
-
-    fn count_connection(&self, socket: bool, change: i64) {
-        let transport = if socket { "websocket" } else { "sse" };
-        self.metrics.connections.get_or_create(&metrics::Transport { transport }).inc_by(change);
-    }
-
-    fn count_close(&self, code: CloseCode) {
-        let reason = match code {
-            websocket::close::TOO_SLOW => "too_slow",
-            websocket::close::TOO_MANY_MESSAGES => "too_many_messages",
-            websocket::close::GOING_AWAY => "going_away",
-            websocket::close::TOKEN_EXPIRED => "token_expired",
-            websocket::close::NOT_AUTHENTICATED | websocket::close::NOT_ALLOWED => "not_allowed",
-            websocket::close::NO_SUBSCRIBE => "no_subscribe",
-            websocket::close::PROTOCOL => "broken_framing",
-            websocket::close::NOT_UTF8 => "not_utf8",
-            websocket::close::TOO_BIG => "message_too_big",
-            _ => "bad_message",
-        };
-        self.metrics.closed.get_or_create(&metrics::Reason { reason }).inc();
-    }
-}
-
-/// The bytes of an event stream, as they come from its shard.
-pub struct EventStream {
-    receiver: mpsc::UnboundedReceiver<Bytes>,
-    gauge: Arc<StreamGauge>,
-    shard: Option<ShardHandle>,
-    connection: ConnectionRef,
-}
-
-impl EventStream {
-    /// The next bytes; none when the server has closed the stream.
-    pub fn poll_next(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Bytes>> {
-        let next = std::task::ready!(self.receiver.poll_recv(cx));
-        if let Some(bytes) = &next
-            && self.gauge.taken(bytes.len())
-            && let Some(shard) = &self.shard
-        {
-            shard.send(ShardCommand::Drained { connection: self.connection });
-        }
-        std::task::Poll::Ready(next)
-    }
-}
-
-impl Drop for EventStream {
-    fn drop(&mut self) {
-        if let Some(shard) = &self.shard {
-            shard.send(ShardCommand::Gone { connection: self.connection });
-        }
-    }
 }
