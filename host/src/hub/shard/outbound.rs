@@ -2,7 +2,6 @@
 //! happens to a client that does not read.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::clock::monotonic_ms;
 use crate::engine::words::{Channel, Reason};
@@ -15,34 +14,6 @@ use crate::hub::shard::connection::{Flow, Take, UNSENT_LIMIT};
 use crate::store::Seq;
 
 impl Shard {
-    pub(super) fn deliver_gathered(&mut self) {
-        if self.gathered.is_empty() {
-            return;
-        }
-        let began = Instant::now();
-        let mut roster = std::mem::take(&mut self.roster);
-        for (lane, frames) in std::mem::take(&mut self.gathered) {
-            let Some(here) = self.lanes.get_mut(&lane) else { continue };
-            for frame in &frames {
-                if frame.kind == Told::Aside {
-                    here.state = Some(Arc::clone(frame));
-                } else {
-                    here.delivered = here.delivered.max(frame.to);
-                }
-            }
-            // A copy: sending may find a client gone, which takes it off the list.
-            roster.clone_from(&here.subscriptions);
-            for (place, id) in &roster {
-                self.send_run(*place, *id, &frames);
-            }
-        }
-        self.roster = roster;
-        self.pace.wrote(began, Instant::now());
-        if let Some(committed) = self.committed.take() {
-            self.core.metrics.delivery_seconds.observe(committed.elapsed().as_secs_f64());
-        }
-    }
-
     /// Send frames that follow each other to one subscription: each at most once, in order, and none past a gap.
     pub(super) fn send_run(&mut self, place: usize, id: u32, frames: &[Arc<Frame>]) {
         let mut due = std::mem::take(&mut self.due);
