@@ -9,12 +9,11 @@ mod command;
 mod header;
 mod manifest;
 
+use super::anchors::Search;
 use super::bytes::{Alphabet, at, contains, find, is_uuid, looks_generated, member, starts_with_ignore_case, sub};
 use super::keys::{Key, classify};
 use super::scan::Scan;
 use super::{checks, values};
-
-type Search = fn(&mut Scan<'_>, usize, usize);
 
 /// Anchors and what is tried where they stand.
 pub(super) static ANCHORS: &[(&str, Search)] = &[

@@ -7,7 +7,7 @@
 use super::anchors::{Anchor, INDEX};
 use super::bytes::{Alphabet, Runs, at, find as find_bytes, is_uuid, member, sub};
 use super::keys::text_may_speak;
-use super::shapes::{Check, SHAPES, Shape};
+use super::shapes::{Check, Shape};
 use super::view::View;
 use super::{checks, context, special};
 
@@ -254,24 +254,14 @@ impl<'v> Scan<'v> {
 
     fn anchors(&mut self, everything: bool) {
         INDEX.each(self.bytes, |anchor, start, end| match anchor {
-            Anchor::Shape(number) => {
-                if let Some(shape) = SHAPES.get(number)
-                    && sub(self.bytes, start, end) == shape.anchor.as_bytes()
-                    && !self.in_blob(start)
-                {
+            Anchor::Shape(shape) => {
+                if sub(self.bytes, start, end) == shape.anchor.as_bytes() && !self.in_blob(start) {
                     self.shape(shape, start, end);
                 }
             }
-            Anchor::Special(number) => {
-                if let Some((_, search)) = special::ANCHORS.get(number) {
-                    search(self, start, end);
-                }
-            }
-            Anchor::Context(number) => {
-                if everything && let Some((_, search)) = context::ANCHORS.get(number) {
-                    search(self, start, end);
-                }
-            }
+            Anchor::Special(search) => search(self, start, end),
+            Anchor::Context(search) if everything => search(self, start, end),
+            Anchor::Context(_) => {}
         });
     }
 
