@@ -42,6 +42,9 @@ const BLOB: usize = 128;
 /// Most anchors that are tried in one stretch without success.
 const MOST_REFUSED: usize = 16;
 
+/// Most lines and statements of a text that are looked at as a whole, from an anchor in them.
+const MOST_OPTIONS: usize = 512;
+
 /// Most findings of one text that are taken out one by one. What has more is no text with secrets in it but a list of them: from there
 /// on it goes as a whole, so that markers cannot make an event many times larger.
 const MOST_FINDINGS: usize = 256;
@@ -194,8 +197,8 @@ pub(super) struct Scan<'v> {
     pub(super) putty_tried: usize,
     /// How far manifests of Kubernetes were read.
     pub(super) manifest_read: usize,
-    /// Options of commands that were looked at.
-    pub(super) options: usize,
+    /// Looks at lines and statements so far.
+    options: usize,
     /// The end of the stretch in which anchors were refused last, and how many.
     refused: (usize, usize),
     blobs: Vec<(usize, usize)>,
@@ -269,7 +272,11 @@ impl<'v> Scan<'v> {
         let mut start = anchor;
         if let Some((alphabet, least, most)) = shape.before {
             let length = (0..=most).take_while(|&back| {
-                anchor.checked_sub(back + 1).is_some_and(|index| member(at(self.bytes, index), alphabet))
+                anchor.checked_sub(back + 1).is_some_and(|index| {
+                    let byte = at(self.bytes, index);
+                    // Padding ends a value; what follows it begins another.
+                    member(byte, alphabet) && byte != b'='
+                })
             });
             let length = length.count();
             if length < least || length > most {
@@ -307,6 +314,12 @@ impl<'v> Scan<'v> {
         }
         self.aws |= shape.kind == "aws_access_key_id";
         self.hit(start, end, shape.kind);
+    }
+
+    /// Counts a look at a whole line or statement; false when there were so many that the text is made of nothing else.
+    pub(super) fn spend(&mut self) -> bool {
+        self.options += 1;
+        self.options <= MOST_OPTIONS
     }
 
     /// A place between two others, both included, where a line end was taken out.

@@ -14,6 +14,7 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("eyJ", jwt),
     ("ewog", jwt),
     ("PRIVATE KEY", armoured),
+    ("OpenVPN Static key V1", armoured),
     ("PuTTY-User-Key-File-", putty),
     ("ed25519v1-secret: ", tor_secret),
     ("nostr+walletconnect:", wallet_connect),
@@ -58,6 +59,8 @@ fn jwt(scan: &mut Scan<'_>, start: usize, _: usize) {
 fn armoured(scan: &mut Scan<'_>, label: usize, after: usize) {
     let bytes = scan.bytes;
     let dashes = |from: usize| sub(bytes, from, from + 16).iter().take_while(|&&byte| byte == b'-').count();
+    // SSH2 writes four dashes and a blank.
+    let after = after + usize::from(sub(bytes, after, after + 4) == b" ---");
     let tail = if starts_with_ignore_case(sub(bytes, after, after + 6), b" BLOCK") { after + 6 } else { after };
     // SSH2 and PGP have more words; 48 bytes hold the longest label.
     let from = label.saturating_sub(48);
@@ -78,7 +81,9 @@ fn armoured(scan: &mut Scan<'_>, label: usize, after: usize) {
     let body = tail + dashes(tail);
     let end_marker = match scan.armour_end {
         Some(known) if known >= body => known,
-        _ => find(sub(bytes, body, bytes.len()), b"-----END").map_or(usize::MAX, |offset| body + offset),
+        _ => find(sub(bytes, body, bytes.len()), b"-----END")
+            .or_else(|| find(sub(bytes, body, bytes.len()), b"---- END"))
+            .map_or(usize::MAX, |offset| body + offset),
     };
     scan.armour_end = Some(end_marker);
     if end_marker != usize::MAX && !starts_within(bytes, body, end_marker) {
@@ -332,9 +337,15 @@ pub(super) fn stretches(scan: &mut Scan<'_>) {
             let end = scan.seam(place + 60, end).unwrap_or(end - sentence);
             discord(scan, place, end);
         }
-        if let Some(kind) = by_form(sub(bytes, place, end)) {
-            scan.hit(place, end, kind);
+        let sentence = usize::from(at(bytes, end - 1) == b'.');
+        let wrapped = FORM_LENGTHS.iter().filter_map(|length| scan.seam(place + length, place + length));
+        for end in wrapped.chain([end - sentence]).filter(|&end| end <= place + 106) {
+            if let Some(kind) = by_form(sub(bytes, place, end)) {
+                scan.hit(place, end, kind);
+                break;
+            }
         }
+        storage_key(scan, place, end);
         let mut start = place;
         for part in sub(bytes, place, end).split(|byte| !byte.is_ascii_alphanumeric()) {
             for length in [51, 52] {
@@ -358,6 +369,29 @@ pub(super) fn stretches(scan: &mut Scan<'_>) {
         aws_secrets(scan);
     }
 }
+
+/// How far around a key of 64 bytes its cloud's words are looked for, in bytes.
+const BESIDE: usize = 64;
+
+/// Sixty-four bytes in base64 are a key of Azure's where its words stand beside them; elsewhere they are a signature or a hash as often.
+fn storage_key(scan: &mut Scan<'_>, start: usize, end: usize) {
+    let bytes = scan.bytes;
+    if at(bytes, end) != b'=' && !matches!(at(bytes, end), b'+' | b'/') {
+        return;
+    }
+    let end = scan.runs.end(bytes, Alphabet::Base64, start);
+    if end - start != 88 || sub(bytes, end - 2, end) != b"==" || !scan.spend() {
+        return;
+    }
+    let around = sub(bytes, start.saturating_sub(BESIDE), start).iter().chain(sub(bytes, end, end + BESIDE));
+    let around: Vec<u8> = around.map(u8::to_ascii_lowercase).collect();
+    if [b"azure".as_slice(), b"storage", b"cosmos"].iter().any(|word| find(&around, word).is_some()) {
+        scan.hit(start, end, "azure_storage_key");
+    }
+}
+
+/// Lengths of the families below.
+const FORM_LENGTHS: [usize; 5] = [42, 48, 49, 50, 106];
 
 /// Families that have no anchor, and a form that nothing else has: where their signs stand, and what stands between.
 fn by_form(token: &[u8]) -> Option<&'static str> {

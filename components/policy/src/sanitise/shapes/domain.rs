@@ -2,7 +2,7 @@
 //!
 //! Always true: only rows, each once; what a row's columns mean is said in `shapes`.
 
-use super::super::bytes::Alphabet::{Alnum, Base58, Base64, Bech32, Hex, HexLower, Opaque, UrlDot};
+use super::super::bytes::Alphabet::{Alnum, AlnumUpper, Base58, Base64, Bech32, Hex, HexLower, Opaque, UrlDot};
 use super::Check::Macaroon;
 use super::{ANY, Shape, checked, exact, row};
 
@@ -17,6 +17,8 @@ pub(super) static ROWS: &[Shape] = &[
     checked("macaroon", "0201", HexLower, 100, ANY, Macaroon),
     row("nostr_secret_key", "nsec1", Bech32, 50),
     row("nostr_secret_key", "ncryptsec1", Bech32, 100),
+    row("nostr_secret_key", "NSEC1", AlnumUpper, 50),
+    row("nostr_secret_key", "NCRYPTSEC1", AlnumUpper, 100),
     row("cashu_token", "cashuA", Opaque, 40),
     row("cashu_token", "cashuB", Opaque, 40),
     row("extended_private_key", "xprv", Alnum, 90),

@@ -85,6 +85,9 @@ pub(super) static ROWS: &[Shape] = &[
     row("axiom_token", "xaat-", Url, 30),
     row("axiom_token", "xapt-", Url, 30),
     // Teams' tools.
+    hook("tines_webhook", ".tines.com/webhook/", 60),
+    hook("ifttt_key", "maker.ifttt.com/trigger/", 30),
+    row("softlayer_key", "api.softlayer.com/soap/v3", Opaque, 60),
     row("figma_token", "figp_", Url, 30),
     row("figma_token", "figoh_", Url, 30),
     row("figma_token", "figor_", Url, 30),
@@ -96,7 +99,7 @@ pub(super) static ROWS: &[Shape] = &[
     row("fleetbase_key", "flb_live_", Alnum, 20),
     row("fleetbase_key", "flb_test_", Alnum, 20),
     row("fibery_token", "tkn.v1_", Opaque, 40),
-    weak("telnyx_key", "KEY", Url, 55),
+    weak("telnyx_key", "KEY", Word, 55),
     checked("close_key", "api_", UrlDot, 45, 45, Dotted),
     around("tableau_token", (Base64, 22, 22), "==:", Alnum, 32, 32),
     weak("salesforce_key", "3MVG9", Opaque, 80),
