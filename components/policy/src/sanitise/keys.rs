@@ -47,7 +47,7 @@ fn noun(word: &str) -> Option<&'static str> {
         | "clientsecret" | "appsecret" => "secret",
         "token" | "tokens" | "authtoken" | "accesstoken" | "refreshtoken" | "idtoken" | "apitoken" | "sessiontoken"
         | "csrftoken" | "xsrftoken" | "usertoken" | "bottoken" | "jwttoken" | "oauthtoken" | "bearertoken"
-        | "sastoken" | "securitytoken" | "identitytoken" | "registrytoken" => "token",
+        | "sastoken" | "securitytoken" | "samlresponse" | "identitytoken" | "registrytoken" => "token",
         "jwt" | "bearer" | "jwts" => "token",
         "apikey" | "apikeys" | "appkey" | "adminkey" | "inkey" | "invoicekey" => "api_key",
         "credential" | "credentials" | "creds" | "cred" => "credential",
@@ -340,7 +340,7 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
         ("verification" | "login" | "sms" | "signin", "code") => "otp",
         ("factor", "code") => "otp",
         ("security" | "secret", "answer") => "secret",
-        ("sonar", "login") => "token",
+        ("sonar", "login") | ("bearer", "auth") | ("saml", "response" | "assertion") => "token",
         ("nostr" | "wallet" | "hex" | "signer", "sk") => "private_key",
         ("code", "verifier") => "secret",
         ("set", "cookie" | "cookies") => "cookie",

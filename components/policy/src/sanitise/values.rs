@@ -449,7 +449,7 @@ pub(super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &str) -> bo
         && !mix.other
         && text.iter().any(u8::is_ascii_lowercase)
     {
-        return text.len() >= 12;
+        return text.len() >= 12 && !prose_follows(bytes, value.end);
     }
     // Letters alone: only where the line says just this.
     let ends_line = matches!(at(bytes, value.end), 0 | b'\n' | b'\r' | b',' | b'}') && value.end <= bytes.len();

@@ -137,6 +137,7 @@ impl Walk<'_> {
         let login = members.iter().any(|(key, _)| is_login(key));
         let coin = members.iter().any(|(key, _)| tells_of_tokens(key));
         let told = speaks_of_names(self.name());
+        let role = members.iter().any(|(key, _)| one_of(key, &["role_id", "accessorid", "secret_id_accessor"]));
         for (key, value) in members {
             let mut state = classify(key);
             if state == Key::Plain && inherited != Key::Plain {
@@ -149,6 +150,9 @@ impl Walk<'_> {
             } else if state == Key::Plain && key.eq_ignore_ascii_case("key") && value.as_str().is_some() {
                 // `{"openai": {"key": "…"}}`
                 state = maybe_of(classify(&format!("{}_key", self.name())));
+            }
+            if role && one_of(key, &["secretid", "secret_id"]) {
+                state = Key::Secret { kind: "secret", plural: false };
             }
             if told || coin && matches!(state, Key::Secret { kind: "token", .. }) {
                 state = maybe_of(state);

@@ -139,6 +139,6 @@ pub(super) static STEMS: Words = LazyLock::new(|| {
         sessiontoken set sftp sharedaccesskey sharedkey signer signin signingkey sim sk sms smtp smtppass social sql \
         ssh sshkey ssn sudo time token tokens totp truststore user userpass userpw usertoken verification verifier \
         vpn wachtwoord wallet heslo losenord sifre salasana jelszo lozinka adgangskode passord identitytoken \
-        registrytoken seckey private read write device web wif wifi word words wp xprv xsrftoken",
+        registrytoken seckey private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
     )
 });

@@ -145,3 +145,34 @@ pub(super) fn function_code(scan: &mut Scan<'_>, _: usize, after: usize) {
         }
     }
 }
+
+/// `user:password@host` without a scheme, at its colon: only where the password looks generated, and the host has a name.
+pub(super) fn bare(scan: &mut Scan<'_>, colon: usize) {
+    let bytes = scan.bytes;
+    if !at(bytes, colon + 1).is_ascii_alphanumeric() || !at(bytes, colon.saturating_sub(1)).is_ascii_alphanumeric() {
+        return;
+    }
+    let rest = sub(bytes, colon + 1, colon + 65);
+    let Some(sign) = rest.iter().position(|byte| !byte.is_ascii_graphic() || matches!(byte, b'@' | b'/' | b':')) else {
+        return;
+    };
+    let host = sub(bytes, colon + sign + 2, colon + sign + 66);
+    let host = sub(host, 0, host.iter().take_while(|&&byte| member(byte, Alphabet::UrlDot)).count());
+    if at(rest, sign) == b'@'
+        && sign >= 8
+        && looks_generated(sub(rest, 0, sign), 8)
+        && (host.starts_with(b"localhost") || host.len() > 4 && contains(sub(host, 1, host.len() - 1), b"."))
+    {
+        scan.context(colon + 1, colon + 1 + sign, "url_password");
+    }
+}
+
+/// `secret_id=…` of Vault's login for programs: elsewhere such an id is a name.
+pub(super) fn role_secret(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let before = sub(bytes, start.saturating_sub(128), start);
+    let end = scan.runs.end(bytes, Alphabet::Url, after);
+    if end - after >= 30 && (contains(before, b"role_id") || contains(before, b"approle")) {
+        scan.context(after, end, "secret");
+    }
+}

@@ -47,6 +47,9 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
                 _ => (sign, sign + 1),
             };
         place = operator_end;
+        if at(bytes, sign) == b':' {
+            super::address::bare(scan, sign);
+        }
         let Some(mut name) = values::name_before(bytes, operator_start, LONGEST_NAME) else { continue };
         let typed = sub(bytes, name.start, name.end);
         if at(bytes, sign) == b'='
@@ -130,7 +133,8 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
                 let gap = if rest == b"\r\n\r\n" { 4 } else { 2 };
                 // `<entry key="db.password">…</entry>`
                 if value.quoted && at(bytes, value.end + 1) == b'>' {
-                    let start = value.end + 2;
+                    let tag = sub(bytes, value.end + 2, value.end + 9);
+                    let start = value.end + 2 + if tag == b"<value>" { 7 } else { 0 };
                     let length = sub(bytes, start, start + 1024).iter().take_while(|&&byte| byte != b'<').count();
                     let text = sub(bytes, start, start + length);
                     if at(bytes, start + length) == b'<' && !values::placeholder(text.trim_ascii()) {
@@ -151,7 +155,10 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         }
         let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { continue };
         let sure = matches!(key, Key::Secret { .. });
-        let taken = if kind == "authorization" || kind == "cookie" {
+        let taken = if at(bytes, sign) == b'>' && !value.quoted && !values::password_like(inside) {
+            // `password -> PasswordEncoder`: an arrow points at a part of a program more often.
+            looks_generated(inside, 8)
+        } else if kind == "authorization" || kind == "cookie" {
             // `authorization`, `cookie`: their anchors know the form. Here only what they leave.
             at(bytes, sign) != b':'
                 && if sure { values::told(bytes, &value, kind) } else { looks_generated(inside, 12) }
@@ -197,6 +204,10 @@ pub(super) fn element(scan: &mut Scan<'_>, start: usize, after: usize) {
         .count();
     let from = start.saturating_sub(4096);
     let Ok(name) = std::str::from_utf8(sub(bytes, after, after + length)) else { return };
+    if name == "key" {
+        named_element(scan, start, after + length);
+        return;
+    }
     let Key::Secret { kind, .. } = classify(name) else { return };
     let Some(open) = sub(bytes, from, start).iter().rposition(|&byte| byte == b'>') else { return };
     let value = sub(bytes, from + open + 1, start);
@@ -206,4 +217,21 @@ pub(super) fn element(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
     let lead = value.len() - value.trim_ascii_start().len();
     scan.context(from + open + 1 + lead, from + open + 1 + lead + text.len(), kind);
+}
+
+/// `<key>api_key</key><string>value</string>`, as property lists have it.
+fn named_element(scan: &mut Scan<'_>, close: usize, end: usize) {
+    let bytes = scan.bytes;
+    let name = sub(bytes, close.saturating_sub(LONGEST_NAME), close);
+    let name = sub(name, name.iter().rposition(|&byte| byte == b'>').map_or(name.len(), |open| open + 1), name.len());
+    let Ok(name) = std::str::from_utf8(name) else { return };
+    let Key::Secret { kind, .. } = classify(name) else { return };
+    let window = sub(bytes, end, end + 64);
+    let Some(tag) = window.iter().position(|&byte| byte == b'<') else { return };
+    let Some(open) = sub(window, tag, window.len()).iter().position(|&byte| byte == b'>') else { return };
+    let start = end + tag + open + 1;
+    let length = sub(bytes, start, start + 1024).iter().take_while(|&&byte| byte != b'<').count();
+    if !values::placeholder(sub(bytes, start, start + length)) {
+        scan.context(start, start + length, kind);
+    }
 }

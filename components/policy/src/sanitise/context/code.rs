@@ -40,6 +40,40 @@ pub(super) fn argument(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
 }
 
+/// `basic_auth("user", "…")`, `auth=("user", "…")`, `jwt.sign(payload, "…")`: the last of the quoted arguments.
+pub(super) fn last_argument(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let bytes = scan.bytes;
+    if !scan.spend() {
+        return;
+    }
+    let window = sub(bytes, after, after + 256);
+    let mut last = None;
+    let mut place = 0;
+    // To the bracket that closes the call.
+    while let Some(&byte) = window.get(place) {
+        match byte {
+            b'"' | b'\'' => {
+                let begin = place + 1;
+                let rest = sub(window, begin, window.len());
+                let Some(length) = rest.iter().position(|&other| other == byte) else { break };
+                last = Some((begin, length));
+                place = begin + length;
+            }
+            b')' | b'\n' | b';' => break,
+            _ => {}
+        }
+        place += 1;
+    }
+    let Some((begin, length)) = last else { return };
+    let value = sub(window, begin, begin + length);
+    // `btoa('user:…')`
+    let lead = value.iter().position(|&byte| byte == b':').map_or(0, |colon| colon + 1);
+    let secret = sub(value, lead, value.len());
+    if (values::password_like(secret) || looks_generated(secret, 8)) && !secret.contains(&b' ') {
+        scan.context(after + begin + lead, after + begin + length, "password");
+    }
+}
+
 /// `"…" == api_key`: the name stands behind. `place` is behind the sign, `sign` at it.
 pub(super) fn compared(scan: &mut Scan<'_>, sign: usize, place: usize) {
     let bytes = scan.bytes;

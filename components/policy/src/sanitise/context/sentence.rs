@@ -93,7 +93,18 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     let mut place = after;
     let closing = matches!(at(bytes, place), b'"' | b'\'' | b'`');
     place += usize::from(closing);
-    let (mut linked, mut strongly) = (false, false);
+    let mut linked = false;
+    if matches!(at(bytes, after), b'\n' | b'\r') && (start == 0 || at(bytes, start - 1) == b'\n') {
+        // A label, and the value on a line of its own.
+        let gap = sub(bytes, after, after + 4).iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let line = sub(bytes, after + gap, after + gap + 256);
+        let line = sub(line, 0, line.iter().take_while(|byte| !byte.is_ascii_whitespace()).count());
+        let alone = matches!(at(bytes, after + gap + line.len()), 0 | b'\n' | b'\r');
+        if alone && line.len() >= 16 && looks_generated(line, 12) && !values::placeholder(line) {
+            scan.context(after + gap, after + gap + line.len(), if password { "password" } else { "secret" });
+        }
+        return;
+    }
     if sub(bytes, place, place + 2) == b" (" {
         // `the password (staging) is …`
         place += sub(bytes, place, place + 24).iter().position(|&byte| byte == b')').map_or(0, |close| close + 1);
@@ -108,7 +119,6 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
             Some(link) => {
                 place += link.len();
                 linked = true;
-                strongly |= link.iter().any(|byte| !byte.is_ascii_alphabetic() && *byte != b' ');
             }
             None => break,
         }
@@ -157,10 +167,7 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     let secret = if password && quoted && !closing {
         value.len() >= 4 && !values::name_like(value)
     } else if password {
-        // Behind a sign, capitals in the middle are enough.
-        let mixed = || value.iter().skip(1).any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
-        let made = strongly && value.len() >= 8 && value.iter().all(u8::is_ascii_alphanumeric) && mixed();
-        values::password_like(value) || made
+        values::password_like(value)
     } else {
         looks_generated(value, if linked { 8 } else { 12 })
             && value.len() >= if linked { 12 } else { 16 }

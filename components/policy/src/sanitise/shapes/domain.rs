@@ -2,9 +2,9 @@
 //!
 //! Always true: only rows, each once; what a row's columns mean is said in `shapes`.
 
-use super::super::bytes::Alphabet::{Alnum, AlnumUpper, Base58, Base64, Bech32, Hex, HexLower, Opaque, UrlDot};
+use super::super::bytes::Alphabet::{Alnum, AlnumUpper, Base58, Base64, Bech32, Hex, HexLower, Opaque, Url};
 use super::Check::Macaroon;
-use super::{ANY, Shape, checked, exact, row};
+use super::{ANY, Shape, checked, exact, row, weak};
 
 pub(super) static ROWS: &[Shape] = &[
     // This domain.
@@ -50,14 +50,14 @@ pub(super) static ROWS: &[Shape] = &[
     row("private_key", "MC4CAQAwBQYDK2VwBCIEI", Base64, 38),
     row("private_key", "b3BlbnNzaC1rZXktdjE", Base64, 60),
     // Tokens that carry their own claims, beside JWT, which a check finds.
-    row("paseto", "v1.local.", UrlDot, 40),
-    row("paseto", "v1.public.", UrlDot, 40),
-    row("paseto", "v2.local.", UrlDot, 40),
-    row("paseto", "v2.public.", UrlDot, 40),
-    row("paseto", "v3.local.", UrlDot, 40),
-    row("paseto", "v3.public.", UrlDot, 40),
-    row("paseto", "v4.local.", UrlDot, 40),
-    row("paseto", "v4.public.", UrlDot, 40),
+    weak("paseto", "v1.local.", Url, 40),
+    weak("paseto", "v1.public.", Url, 40),
+    weak("paseto", "v2.local.", Url, 40),
+    weak("paseto", "v2.public.", Url, 40),
+    weak("paseto", "v3.local.", Url, 40),
+    weak("paseto", "v3.public.", Url, 40),
+    weak("paseto", "v4.local.", Url, 40),
+    weak("paseto", "v4.public.", Url, 40),
     row("jwt", "ZXlKaGJHY2lPa", Base64, 60),
     row("jwt", "ZXlKMGVYQWlPa", Base64, 60),
     row("jwt", "ZXlKcmFXUWlPa", Base64, 60),
