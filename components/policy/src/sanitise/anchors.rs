@@ -5,16 +5,20 @@
 //! request. What an anchor means, and whether its case matters, is for `scan`.
 
 use super::bytes::at;
-use super::shapes::SHAPES;
+use super::scan::Scan;
+use super::shapes::{self, Shape};
 use super::{context, special};
 use std::sync::LazyLock;
 
-/// Where an anchor comes from, and its number there.
-#[derive(Debug, Clone, Copy)]
+/// What is tried where an anchor stands: it gets the range of the anchor.
+pub(super) type Search = fn(&mut Scan<'_>, usize, usize);
+
+/// What an anchor belongs to.
+#[derive(Clone, Copy)]
 pub(super) enum Anchor {
-    Shape(usize),
-    Special(usize),
-    Context(usize),
+    Shape(&'static Shape),
+    Special(Search),
+    Context(Search),
 }
 
 /// Slots of the index, a power of two: pairs of bytes are folded into one of them.
@@ -28,9 +32,9 @@ pub(super) struct Index {
 }
 
 pub(super) static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let shapes = SHAPES.iter().enumerate().map(|(number, shape)| (shape.anchor, Anchor::Shape(number)));
-    let special = special::ANCHORS.iter().enumerate().map(|(number, (anchor, _))| (*anchor, Anchor::Special(number)));
-    let context = context::ANCHORS.iter().enumerate().map(|(number, (anchor, _))| (*anchor, Anchor::Context(number)));
+    let shapes = shapes::all().map(|shape| (shape.anchor, Anchor::Shape(shape)));
+    let special = special::ANCHORS.iter().map(|&(anchor, search)| (anchor, Anchor::Special(search)));
+    let context = context::ANCHORS.iter().map(|&(anchor, search)| (anchor, Anchor::Context(search)));
     Index::of(shapes.chain(special).chain(context).map(|(text, anchor)| (text.as_bytes(), anchor)).collect())
 });
 
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn every_anchor_is_found_in_any_case() {
-        let texts = SHAPES.iter().map(|shape| shape.anchor);
+        let texts = shapes::all().map(|shape| shape.anchor);
         let texts = texts.chain(special::ANCHORS.iter().map(|(text, _)| *text));
         for text in texts.chain(context::ANCHORS.iter().map(|(text, _)| *text)) {
             assert!(text.len() >= 2, "{text}");

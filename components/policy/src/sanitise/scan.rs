@@ -7,7 +7,7 @@
 use super::anchors::{Anchor, INDEX};
 use super::bytes::{Alphabet, Runs, at, find as find_bytes, is_uuid, member, sub};
 use super::keys::text_may_speak;
-use super::shapes::{Check, SHAPES, Shape};
+use super::shapes::{Check, Shape};
 use super::view::View;
 use super::{checks, context, special};
 
@@ -41,6 +41,9 @@ const BLOB: usize = 128;
 
 /// Most anchors that are tried in one stretch without success.
 const MOST_REFUSED: usize = 16;
+
+/// Most lines and statements of a text that are looked at as a whole, from an anchor in them.
+const MOST_OPTIONS: usize = 512;
 
 /// Most findings of one text that are taken out one by one. What has more is no text with secrets in it but a list of them: from there
 /// on it goes as a whole, so that markers cannot make an event many times larger.
@@ -194,8 +197,8 @@ pub(super) struct Scan<'v> {
     pub(super) putty_tried: usize,
     /// How far manifests of Kubernetes were read.
     pub(super) manifest_read: usize,
-    /// Options of commands that were looked at.
-    pub(super) options: usize,
+    /// Looks at lines and statements so far.
+    options: usize,
     /// The end of the stretch in which anchors were refused last, and how many.
     refused: (usize, usize),
     blobs: Vec<(usize, usize)>,
@@ -254,24 +257,14 @@ impl<'v> Scan<'v> {
 
     fn anchors(&mut self, everything: bool) {
         INDEX.each(self.bytes, |anchor, start, end| match anchor {
-            Anchor::Shape(number) => {
-                if let Some(shape) = SHAPES.get(number)
-                    && sub(self.bytes, start, end) == shape.anchor.as_bytes()
-                    && !self.in_blob(start)
-                {
+            Anchor::Shape(shape) => {
+                if sub(self.bytes, start, end) == shape.anchor.as_bytes() && !self.in_blob(start) {
                     self.shape(shape, start, end);
                 }
             }
-            Anchor::Special(number) => {
-                if let Some((_, search)) = special::ANCHORS.get(number) {
-                    search(self, start, end);
-                }
-            }
-            Anchor::Context(number) => {
-                if everything && let Some((_, search)) = context::ANCHORS.get(number) {
-                    search(self, start, end);
-                }
-            }
+            Anchor::Special(search) => search(self, start, end),
+            Anchor::Context(search) if everything => search(self, start, end),
+            Anchor::Context(_) => {}
         });
     }
 
@@ -279,7 +272,11 @@ impl<'v> Scan<'v> {
         let mut start = anchor;
         if let Some((alphabet, least, most)) = shape.before {
             let length = (0..=most).take_while(|&back| {
-                anchor.checked_sub(back + 1).is_some_and(|index| member(at(self.bytes, index), alphabet))
+                anchor.checked_sub(back + 1).is_some_and(|index| {
+                    let byte = at(self.bytes, index);
+                    // Padding ends a value; what follows it begins another.
+                    member(byte, alphabet) && byte != b'='
+                })
             });
             let length = length.count();
             if length < least || length > most {
@@ -317,6 +314,12 @@ impl<'v> Scan<'v> {
         }
         self.aws |= shape.kind == "aws_access_key_id";
         self.hit(start, end, shape.kind);
+    }
+
+    /// Counts a look at a whole line or statement; false when there were so many that the text is made of nothing else.
+    pub(super) fn spend(&mut self) -> bool {
+        self.options += 1;
+        self.options <= MOST_OPTIONS
     }
 
     /// A place between two others, both included, where a line end was taken out.
