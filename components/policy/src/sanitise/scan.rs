@@ -5,7 +5,7 @@
 //! replaced with, and what its place in the event means, is for `sanitise`.
 
 use super::anchors::{Anchor, INDEX};
-use super::bytes::{Alphabet, Runs, at, find as find_bytes, is_uuid, member, sub};
+use super::bytes::{Alphabet, Census, Runs, at, find as find_bytes, is_uuid, member, sub};
 use super::keys::text_may_speak;
 use super::shapes::{Check, Shape};
 use super::view::View;
@@ -35,6 +35,9 @@ const LAYERS: usize = 2;
 
 /// How many times percent-encoding and backslash escapes are undone.
 const ESCAPES: usize = 3;
+
+/// The shortest stretch of base64 or hex that can hold a secret.
+const SHORTEST_CODE: usize = 16;
 
 /// A stretch of base64 so long is a file; an anchor in the middle of it is chance.
 const BLOB: usize = 128;
@@ -120,18 +123,25 @@ fn plain(text: &[u8]) -> bool {
 /// Searches one view. Where `seams` are given, only what lies across one of them is new.
 fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings: &mut Vec<Finding>) {
     let mut scan = Scan::new(view.bytes(), seams);
+    let census = Census::of(view.bytes());
     scan.blobs();
     scan.anchors(depth == Depth::Everything);
-    special::cards(&mut scan);
-    special::seed_phrases(&mut scan);
-    special::stretches(&mut scan);
+    if census.digits >= special::FEWEST_DIGITS {
+        special::cards(&mut scan);
+    }
+    if census.words >= special::FEWEST_WORDS {
+        special::seed_phrases(&mut scan);
+    }
+    if census.longest >= special::SHORTEST_STRETCH {
+        special::stretches(&mut scan);
+    }
     if depth == Depth::Everything {
         context::assignments(&mut scan);
     }
-    if layers > 0 {
+    if layers > 0 && census.longest >= SHORTEST_CODE {
         encoded(&mut scan, layers);
     }
-    let markers = markers(view.bytes());
+    let markers = if census.bracket { markers(view.bytes()) } else { Vec::new() };
     for hit in scan.hits {
         let inside = seams.partition_point(|&seam| seam <= hit.start)..seams.partition_point(|&seam| seam < hit.end);
         let crossed = seams.get(inside).unwrap_or_default();
@@ -346,12 +356,12 @@ fn encoded(scan: &mut Scan<'_>, layers: usize) {
         let length = sub(bytes, from, bytes.len()).iter().take_while(|&&byte| stretch_byte(byte)).count();
         let end = from + length;
         let padding = sub(bytes, end, end + 2).iter().take_while(|&&byte| byte == b'=').count();
-        if length >= 16 && !decode(scan, from, end, end + padding, layers) {
+        if length >= SHORTEST_CODE && !decode(scan, from, end, end + padding, layers) {
             // A path of URL segments: each for itself.
             let mut start = from;
             for segment in sub(bytes, from, end).split(|&byte| byte == b'/') {
                 let last = start + segment.len() == end;
-                if segment.len() >= 16 && segment.len() < length {
+                if segment.len() >= SHORTEST_CODE && segment.len() < length {
                     decode(
                         scan,
                         start,

@@ -169,6 +169,9 @@ fn wallet_connect(scan: &mut Scan<'_>, _: usize, after: usize) {
     }
 }
 
+/// The fewest digits of what [`cards`] finds.
+pub(super) const FEWEST_DIGITS: usize = 14;
+
 /// Groups of digits as they are printed on cards.
 const GROUPINGS: [&[usize]; 4] = [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3]];
 
@@ -235,6 +238,9 @@ fn grouped(bytes: &[u8], start: usize, lengths: &[usize]) -> Option<usize> {
     (place <= bytes.len() && !at(bytes, place).is_ascii_digit()).then_some(place)
 }
 
+/// The fewest words of what [`seed_phrases`] finds.
+pub(super) const FEWEST_WORDS: usize = 12;
+
 /// Most candidates for a seed phrase whose checksum is computed in one text. Beyond it, a text is a list of such words.
 const MOST_PHRASES: usize = 600;
 
@@ -293,7 +299,7 @@ const LONGEST_RUN: usize = 96;
 
 fn settle_phrases(scan: &mut Scan<'_>, run: &mut Vec<(u16, usize, usize)>, tried: &mut usize) {
     let mut from = 0;
-    while run.len() >= from + 12 {
+    while run.len() >= from + FEWEST_WORDS {
         let begin = run.get(from).map_or(0, |&(_, start, _)| start);
         if run.len() > LONGEST_RUN && !sub(scan.bytes, begin.saturating_sub(8), begin).contains(&b'\n') && from > 0 {
             from += 1;
@@ -320,6 +326,9 @@ fn settle_phrases(scan: &mut Scan<'_>, run: &mut Vec<(u16, usize, usize)>, tried
     }
     run.clear();
 }
+
+/// The fewest letters, digits and signs in a row of what [`stretches`] finds: an AWS secret.
+pub(super) const SHORTEST_STRETCH: usize = 40;
 
 /// Tokens that only their length and alphabet point to: WIF keys, Discord bot tokens, the secret of an AWS key id.
 pub(super) fn stretches(scan: &mut Scan<'_>) {
