@@ -38,6 +38,7 @@ use crate::hub::client::Client;
 use crate::hub::frame::Frame;
 use crate::hub::lanes::LaneRef;
 use crate::hub::websocket::close;
+use crate::hub::websocket::deflate::Packer;
 use crate::store::Seq;
 
 use burst::Burst;
@@ -89,6 +90,8 @@ struct Shard {
     gathering: Arc<AtomicBool>,
     /// Event frames sent and not yet counted: the count is shared with other shards, and too dear to touch for each.
     sent: u64,
+    /// For clients that take packed messages.
+    packer: Packer,
     /// How many sockets are written to at once, where the system can.
     burst: Option<Burst>,
     /// What the next burst writes. Empty but during a round.
@@ -119,6 +122,7 @@ pub fn run(index: usize, core: Arc<HubCore>, parts: Parts) {
         pace: Pace::new(),
         gathering: parts.gathering,
         sent: 0,
+        packer: Packer::default(),
         burst: Burst::new(),
         staged: Vec::new(),
         results: Vec::new(),

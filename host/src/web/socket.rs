@@ -15,6 +15,7 @@ use sha1::{Digest, Sha1};
 
 use crate::engine::words::Subscription;
 use crate::hub::client::Client;
+use crate::hub::websocket::deflate;
 use crate::web::auth::Scope;
 use crate::web::error::{Cause, Problem};
 use crate::web::limits::ClientIp;
@@ -44,9 +45,11 @@ pub async fn socket(
     let query = request.uri().query().unwrap_or_default().to_owned();
     let html = form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "format" && value == "html");
     let at_once = if html { Some(site.hub.read_stream_query(query, None, true, &grant).await?) } else { None };
-    let client = Arc::new(Client::new(random_name(), html, grant, Box::new(guard)));
-    upgrade(site, &mut request, client, at_once);
-    Ok(switch(accept, identity.protocol))
+    let extension = compression(request.headers());
+    let client = Client::new(random_name(), html, grant, Box::new(guard));
+    let client = client.compressed(extension.is_some());
+    upgrade(site, &mut request, Arc::new(client), at_once);
+    Ok(switch(accept, identity.protocol, extension))
 }
 
 /// `/echo`, which the test-only program of that name serves to suites of RFC 6455: the same handshake, limits, framing
@@ -55,9 +58,11 @@ pub async fn echo(State(site): State<Site>, ClientIp(ip): ClientIp, mut request:
     let accept = accept_key(request.headers())?;
     let identity = site.auth.identify_socket(request.headers())?;
     let guard = site.limits.open(ip)?;
-    let client = Arc::new(Client::echo(random_name(), grant_of(&identity.claims), Box::new(guard)));
-    upgrade(site, &mut request, client, None);
-    Ok(switch(accept, identity.protocol))
+    let extension = compression(request.headers());
+    let client = Client::echo(random_name(), grant_of(&identity.claims), Box::new(guard));
+    let client = client.compressed(extension.is_some());
+    upgrade(site, &mut request, Arc::new(client), None);
+    Ok(switch(accept, identity.protocol, extension))
 }
 
 /// Once the answer is sent, the socket goes to the hub.
@@ -72,7 +77,7 @@ fn upgrade(site: Site, request: &mut Request, client: Arc<Client>, at_once: Opti
 }
 
 /// The answer to a handshake.
-fn switch(accept: HeaderValue, protocol: Option<&'static str>) -> Response {
+fn switch(accept: HeaderValue, protocol: Option<&'static str>, extension: Option<&'static str>) -> Response {
     let headers = [
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
@@ -82,7 +87,16 @@ fn switch(accept: HeaderValue, protocol: Option<&'static str>) -> Response {
     if let Some(protocol) = protocol {
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     }
+    if let Some(extension) = extension {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(extension));
+    }
     response
+}
+
+/// The answer to what a client offers to compress with.
+fn compression(headers: &HeaderMap) -> Option<&'static str> {
+    let lines = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).into_iter();
+    deflate::accept(lines.filter_map(|line| line.to_str().ok()))
 }
 
 async fn take_over(

@@ -460,7 +460,7 @@ mod tests {
     }
 
     fn frame(kind: Told, from: Seq, to: Seq) -> Arc<Frame> {
-        Arc::new(Frame { kind, from, to, bytes: Bytes::from_static(b"x") })
+        Frame::plain(kind, from, to, Bytes::from_static(b"x"))
     }
 
     #[test]
@@ -487,7 +487,7 @@ mod tests {
         let mut subscription = subscription(5, Flow::held());
         let large = Bytes::from(vec![b'x'; UNSENT_LIMIT / 2]);
         for seq in 6..16 {
-            let frame = Arc::new(Frame { kind: Told::Event, from: seq - 1, to: seq, bytes: large.clone() });
+            let frame = Frame::plain(Told::Event, seq - 1, seq, large.clone());
             assert_eq!(subscription.take(&frame), Take::Pass);
         }
         assert!(matches!(subscription.flow, Flow::Held { ref frames, dropped: true, .. } if frames.is_empty()));

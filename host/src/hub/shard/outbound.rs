@@ -44,7 +44,11 @@ impl Shard {
                 }
             }
             let finished = bytes <= room;
-            if !connection.send_all(due.iter().filter_map(|at| frames.get(*at)).map(|frame| &frame.bytes)) {
+            let deflate = connection.client.deflate;
+            let frames_due = due.iter().filter_map(|at| frames.get(*at));
+            let packer = &mut self.packer;
+            let bytes = frames_due.map(|frame| if deflate { frame.packed(packer) } else { &frame.bytes });
+            if !connection.send_all(bytes) {
                 self.remove(place);
                 break;
             }

@@ -5,6 +5,7 @@
 //! goes by itself. Always true: a connection is staged at most once, and what is staged is written before anything else
 //! is sent to it.
 
+use std::cell::OnceCell;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,41 +17,70 @@ use crate::hub::lanes::LaneRef;
 use crate::hub::shard::Shard;
 use crate::hub::shard::burst::{self, Burst, Write};
 use crate::hub::shard::connection::UNSENT_LIMIT;
+use crate::hub::websocket::deflate::Packer;
 
 /// The frames of one lane, and the same as one stretch of bytes.
 struct Run {
     lane: LaneRef,
     frames: Vec<Arc<Frame>>,
+    plain: Joined,
+    /// For those who take packed messages, once there is one.
+    packed: OnceCell<Joined>,
+}
+
+/// Frames one behind the other.
+struct Joined {
     bytes: Bytes,
-    /// Where each frame begins in `bytes`.
+    /// Where each of them begins.
     starts: Vec<usize>,
 }
 
-impl Run {
-    fn new(lane: LaneRef, frames: Vec<Arc<Frame>>) -> Self {
-        let bytes = match frames.as_slice() {
-            [one] => one.bytes.clone(),
-            many => {
-                let mut joined = BytesMut::with_capacity(many.iter().map(|frame| frame.bytes.len()).sum());
-                many.iter().for_each(|frame| joined.extend_from_slice(&frame.bytes));
-                joined.freeze()
-            }
-        };
+impl Joined {
+    fn new(frames: &[&Bytes]) -> Self {
         let mut end = 0;
         let starts = frames
             .iter()
             .map(|frame| {
                 let start = end;
-                end += frame.bytes.len();
+                end += frame.len();
                 start
             })
             .collect();
-        Self { lane, frames, bytes, starts }
+        let bytes = match frames {
+            [one] => Bytes::clone(one),
+            many => {
+                let mut joined = BytesMut::with_capacity(end);
+                many.iter().for_each(|frame| joined.extend_from_slice(frame));
+                joined.freeze()
+            }
+        };
+        Self { bytes, starts }
     }
 
     /// From this frame on.
+    fn from(&self, first: usize) -> Bytes {
+        self.starts.get(first).map_or_else(Bytes::new, |start| self.bytes.slice(*start..))
+    }
+
     fn bytes_from(&self, first: usize) -> &[u8] {
         self.starts.get(first).and_then(|start| self.bytes.get(*start..)).unwrap_or_default()
+    }
+}
+
+impl Run {
+    fn new(lane: LaneRef, frames: Vec<Arc<Frame>>) -> Self {
+        let plain = Joined::new(&frames.iter().map(|frame| &frame.bytes).collect::<Vec<_>>());
+        Self { lane, frames, plain, packed: OnceCell::new() }
+    }
+
+    fn pack(&self, packer: &mut Packer) {
+        self.packed
+            .get_or_init(|| Joined::new(&self.frames.iter().map(|frame| frame.packed(packer)).collect::<Vec<_>>()));
+    }
+
+    /// As it goes to a client that takes packed messages, or does not.
+    fn joined(&self, packed: bool) -> &Joined {
+        self.packed.get().filter(|_| packed).unwrap_or(&self.plain)
     }
 
     fn events_from(&self, first: usize) -> u64 {
@@ -64,6 +94,7 @@ pub(super) struct Staged {
     run: usize,
     /// The first frame.
     first: usize,
+    packed: bool,
 }
 
 impl Shard {
@@ -109,18 +140,22 @@ impl Shard {
             self.write_staged(runs);
         }
         let (Some(run), Some(connection)) = (runs.get(number), self.connections.get_mut(place)) else { return false };
-        if connection.closing.is_some() || connection.free_socket().is_none() || run.bytes.len() > UNSENT_LIMIT {
+        if connection.closing.is_some() || connection.free_socket().is_none() || run.plain.bytes.len() > UNSENT_LIMIT {
             return false;
         }
         let Some(first) = connection.subscription(id).and_then(|subscription| subscription.take_run(&run.frames))
         else {
             return false;
         };
-        if run.bytes_from(first).is_empty() {
+        if run.plain.bytes_from(first).is_empty() {
             return true;
         }
+        let packed = connection.client.deflate;
+        if packed {
+            run.pack(&mut self.packer);
+        }
         connection.staged = true;
-        self.staged.push(Staged { place, run: number, first });
+        self.staged.push(Staged { place, run: number, first, packed });
         if self.staged.len() == burst::MOST {
             self.write_staged(runs);
         }
@@ -137,7 +172,8 @@ impl Shard {
             .iter()
             .filter_map(|staged| {
                 let socket = self.connections.get(staged.place)?.free_socket()?;
-                Some(Write { socket, bytes: runs.get(staged.run)?.bytes_from(staged.first) })
+                let joined = runs.get(staged.run)?.joined(staged.packed);
+                Some(Write { socket, bytes: joined.bytes_from(staged.first) })
             })
             .collect();
         let mut results = std::mem::take(&mut self.results);
@@ -162,7 +198,7 @@ impl Shard {
         let place = staged.place;
         let Some(connection) = self.connections.get_mut(place) else { return };
         connection.staged = false;
-        let length = run.bytes_from(staged.first).len();
+        let length = run.joined(staged.packed).bytes_from(staged.first).len();
         let written = match result {
             Some(Ok(0)) => None,
             Some(Ok(written)) => Some(written),
@@ -177,7 +213,7 @@ impl Shard {
         let alive = match (written, rest) {
             (None, _) => false,
             (_, None) => true,
-            (_, Some(written)) => connection.send_rest(run.bytes.slice(run.bytes.len() - length + written..)),
+            (_, Some(written)) => connection.send_rest(run.joined(staged.packed).from(staged.first).slice(written..)),
         };
         self.sent += run.events_from(staged.first);
         if !alive {
