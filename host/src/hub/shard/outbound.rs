@@ -91,7 +91,8 @@ impl Shard {
     /// Too much is unsent: no more is queued until the client has read it.
     pub(super) fn lag(&mut self, place: usize) {
         let Some(connection) = self.connections.get_mut(place) else { return };
-        connection.lagging_since = Some(monotonic_ms());
+        // The time to read it runs from the first; events that go on coming do not give more of it.
+        connection.lagging_since.get_or_insert_with(monotonic_ms);
         for subscription in &mut connection.subscriptions {
             if matches!(subscription.flow, Flow::Live) {
                 subscription.flow = Flow::Lagging;
