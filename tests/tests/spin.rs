@@ -4,6 +4,10 @@
 
 #[path = "spin/bad_days.rs"]
 mod bad_days;
+#[path = "spin/doors.rs"]
+mod doors;
+#[path = "spin/habits.rs"]
+mod habits;
 #[path = "spin/manifest.rs"]
 mod manifest;
 #[path = "spin/promises.rs"]
