@@ -22,7 +22,7 @@ mod bindings {
             }
         ",
         world: "activity:spin-http/feed",
-        additional_derives: [PartialEq],
+        additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         generate_all,
     });
 }
@@ -32,6 +32,7 @@ mod clock;
 mod config;
 mod doors;
 mod feed;
+mod grip;
 mod history;
 mod join;
 mod lanes;

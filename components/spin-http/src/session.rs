@@ -7,9 +7,9 @@ use serde_json::json;
 use spin_sdk::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::auth::{self, Claims};
-use crate::bindings::activity::log::event_log::Moment;
 use crate::clock::unix_ms;
 use crate::config::Config;
+use crate::grip::wake;
 use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
 
@@ -99,9 +99,8 @@ pub(crate) fn create(config: &Config, headers: &HeaderMap, host: Option<&str>) -
         "types": claims.types,
         "expires": claims.expires,
     });
-    let Moment { seed: (high, low), .. } = crate::publish::moment();
     let ticket = Ticket {
-        sid: claims.session.clone().unwrap_or_else(|| format!("{high:016x}{low:016x}")),
+        sid: claims.session.clone().unwrap_or_else(crate::publish::random_name),
         scope: claims.own_scopes(),
         sub: claims.subject,
         types: claims.types,
@@ -125,6 +124,9 @@ pub(crate) fn destroy(config: &Config, headers: &HeaderMap, host: Option<&str>) 
     // A session that ended by itself is cleared all the same: who signs out must not be told to sign in first.
     if cookie(headers).is_none() {
         auth::identify(config, headers)?;
+    }
+    if let Ok(Some(ticket)) = ticket(config, headers) {
+        wake::session_ended(config, &ticket.sid);
     }
     let mut response = reply::full(StatusCode::NO_CONTENT, "", "");
     if let Some(cleared) = set_cookie("", 0, host) {
