@@ -4,6 +4,10 @@
 
 #[path = "spin/bad_days.rs"]
 mod bad_days;
+#[path = "spin/beside.rs"]
+mod beside;
+#[path = "spin/grip.rs"]
+mod grip;
 #[path = "spin/manifest.rs"]
 mod manifest;
 #[path = "spin/promises.rs"]

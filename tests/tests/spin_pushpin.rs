@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use activity_feed_tests::events::seq_of;
 use activity_feed_tests::pushpin::{KEY, Pushpin};
 use activity_feed_tests::spin::application::{Application, Options};
-use activity_feed_tests::{Client, Got, Ledger, Receipt, SOON, Ws, event, tokens, wait_for};
+use activity_feed_tests::{Client, Got, Ledger, Receipt, SOON, Server, Ws, event, tokens, wait_for};
 use serde_json::{Value, json};
 
 /// An application with a proxy in front.
@@ -18,7 +18,7 @@ struct Feed {
     // Dropped first: sockets that end tell the application.
     pushpin: Pushpin,
     application: Application,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Feed {
@@ -30,7 +30,7 @@ impl Feed {
         options.variables.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let application = Application::start(options).unwrap();
         pushpin.start(application.address(), KEY);
-        Some(Self { pushpin, application, _folder: folder })
+        Some(Self { pushpin, application, folder })
     }
 
     fn ws(&self) -> Ws {
@@ -372,4 +372,17 @@ fn fifty_sockets_get_everything() {
     for ledger in &ledgers {
         ledger.account(of_type(&receipts, "a.b"), 20);
     }
+}
+
+#[test]
+fn what_a_native_server_logs_on_the_same_file_comes_with_the_proxys_next_ping() {
+    let Some(feed) = Feed::start("what_a_native_server_logs_on_the_same_file", &[]) else { return };
+    let store = format!("sqlite:{}", feed.folder.path().join("feed.db").display());
+    let native = Server::start(&["--store", &store]);
+    let mut ws = feed.ws();
+    ws.subscribe(&json!({"since": "latest"}));
+    ws.replay();
+    let logged = native.publish_many("a.b", 1);
+    let frame = ws.frame_within(Duration::from_secs(15)).expect("an event");
+    assert_eq!(frame["payload"]["seq"], logged[0].seq, "{frame}");
 }
