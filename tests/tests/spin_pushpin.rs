@@ -175,6 +175,22 @@ fn a_socket_ends_with_its_token_unless_it_is_refreshed() {
 }
 
 #[test]
+fn a_sessions_sockets_end_with_it() {
+    let Some(feed) = Feed::start("a_sessions_sockets_end_with_it", &[]) else { return };
+    let http = feed.application.http();
+    let signed_in = http.try_send("POST", "/api/session", &[], b"").unwrap();
+    let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let mut ws = Ws::open(feed.pushpin.address, "/ws", &[("Cookie", &cookie)]).unwrap();
+    ws.greet();
+    ws.subscribe(&json!({"since": "latest"}));
+    ws.replay();
+    let nobody = Client::new(feed.application.address(), None);
+    let signed_out = nobody.try_send("DELETE", "/api/session", &[("Cookie", &cookie)], b"").unwrap();
+    assert_eq!(signed_out.status, 204);
+    ws.expect_close(4001, SOON);
+}
+
+#[test]
 fn the_state_comes_whole_and_at_most_once_a_second() {
     let Some(feed) = Feed::start("the_state_comes_whole_and_at_most_once_a_second", &[]) else { return };
     let mut ws = feed.ws();
