@@ -296,6 +296,10 @@ fn pull(connection: &mut Connection, due: &mut Due) -> Result<(), StoreError> {
     for position in &mut connection.subscriptions {
         due.add(position, &bounds, now)?;
     }
+    if due.more && connection.subscriptions.len() > 1 {
+        // What one subscription had no room for does not keep the others waiting next time.
+        connection.subscriptions.rotate_left(1);
+    }
     Ok(())
 }
 
