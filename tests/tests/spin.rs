@@ -6,8 +6,12 @@
 mod bad_days;
 #[path = "spin/beside.rs"]
 mod beside;
+#[path = "spin/doors.rs"]
+mod doors;
 #[path = "spin/grip.rs"]
 mod grip;
+#[path = "spin/habits.rs"]
+mod habits;
 #[path = "spin/manifest.rs"]
 mod manifest;
 #[path = "spin/promises.rs"]

@@ -32,6 +32,7 @@ use crate::lanes;
 use crate::problem::{Cause, Problem};
 use crate::publish;
 use crate::reply::{self, Body};
+use crate::session;
 use connection::Connection;
 use deliver::Due;
 use wire::{Answer, Event};
@@ -57,6 +58,7 @@ mod close {
     pub(super) const RESTART: u16 = 1012;
     pub(super) const TRY_LATER: u16 = 1013;
     pub(super) const BAD_MESSAGE: u16 = 4000;
+    pub(super) const NOT_AUTHENTICATED: u16 = 4001;
     pub(super) const NOT_ALLOWED: u16 = 4003;
     pub(super) const NO_SUBSCRIBE: u16 = 4008;
     pub(super) const TOO_MANY_MESSAGES: u16 = 4103;
@@ -275,6 +277,10 @@ fn check(connection: &Connection, epoch: &str) -> Result<(), Closing> {
     let now = unix_ms();
     if connection.epoch != epoch {
         return Err(Closing::new(close::GOING_AWAY, "the log was replaced; reconnect"));
+    }
+    // What cannot be looked up is looked up again with the next request.
+    if connection.session.as_deref().is_some_and(|session| session::has_ended(session).unwrap_or(false)) {
+        return Err(Closing::new(close::NOT_AUTHENTICATED, "the session has ended"));
     }
     if now / 1_000 >= connection.expires {
         return Err(Closing::new(close::TOKEN_EXPIRED, "the token has expired; refresh it and reconnect"));

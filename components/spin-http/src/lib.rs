@@ -16,6 +16,7 @@ mod bindings {
             package activity:spin-http@0.1.0;
             world feed {
                 import activity:store/event-store@0.1.0;
+                import activity:store/ended@0.1.0;
                 import activity:log/event-log@0.1.0;
                 import activity:broadcast/broadcaster@0.1.0;
                 import activity:rules/rules@0.1.0;

@@ -1,4 +1,4 @@
-//! The dashboard and the widget: the native host's own files, in the component. They fall back to SSE and polling by
+//! The dashboard, the widget and the reference: the native host's own files, in the component. They fall back to SSE and polling by
 //! themselves. Every answer names its content by an ETag and carries a Content-Security-Policy that runs nothing but
 //! these files.
 
@@ -16,6 +16,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JSON: &str = "application/json";
 const SVG: &str = "image/svg+xml";
 
 /// (route, media type, bytes).
@@ -26,7 +28,7 @@ const ASSETS: &[(&str, &str, &[u8])] = &[
     ("/assets/common.js", SCRIPT, include_bytes!("../../../host/assets/common.js")),
     ("/assets/live.js", SCRIPT, include_bytes!("../../../host/assets/live.js")),
     ("/assets/events.js", SCRIPT, include_bytes!("../../../host/assets/events.js")),
-    ("/assets/style.css", "text/css; charset=utf-8", include_bytes!("../../../host/assets/style.css")),
+    ("/assets/style.css", CSS, include_bytes!("../../../host/assets/style.css")),
     ("/assets/icon.svg", SVG, include_bytes!("../../../host/assets/icon.svg")),
     ("/assets/icon-maskable.svg", SVG, include_bytes!("../../../host/assets/icon-maskable.svg")),
     (
@@ -34,6 +36,11 @@ const ASSETS: &[(&str, &str, &[u8])] = &[
         "application/manifest+json",
         include_bytes!("../../../host/assets/manifest.webmanifest"),
     ),
+    ("/openapi.json", JSON, include_bytes!("../../../host/assets/openapi.json")),
+    ("/asyncapi.json", JSON, include_bytes!("../../../host/assets/asyncapi.json")),
+    ("/docs", HTML, include_bytes!("../../../host/assets/docs.html")),
+    ("/assets/docs.js", SCRIPT, include_bytes!("../../../host/assets/docs.js")),
+    ("/assets/docs.css", CSS, include_bytes!("../../../host/assets/docs.css")),
     ("/favicon.ico", SVG, include_bytes!("../../../host/assets/icon.svg")),
 ];
 

@@ -98,6 +98,10 @@ pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Byte
 
 /// How the body is written, by its media type; parameters such as `charset` do not matter.
 fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
+    // Nothing is unpacked here, so that nothing small can become large.
+    if headers.get_all("content-encoding").iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::new(Cause::MediaType, "send the body as it is, without a `Content-Encoding`"));
+    }
     let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {

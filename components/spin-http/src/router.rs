@@ -35,6 +35,7 @@ async fn open(request: Request) -> Result<Response<Body>, Problem> {
     let config = config::get().await?;
     let host = host(&request);
     let headers = request.headers();
+    doors::check_host(headers, host.as_deref(), &config.allowed)?;
     let standing = doors::check(request.method(), headers, host.as_deref(), &config.allowed)?;
     let is_preflight = *request.method() == Method::OPTIONS && headers.contains_key("access-control-request-method");
     let renewal = if path == "/api/session" { None } else { session::renewal(&config, headers, host.as_deref()) };
@@ -72,7 +73,7 @@ async fn route(
     match path {
         "/api/events" if *request.method() == Method::POST => publish::publish(config, request).await,
         "/api/events" if reads => history::history(config, headers, &query).await,
-        "/api/events/summary" if reads => history::summary(config, headers, &query),
+        "/api/events/summary" if reads => history::summary(config, headers, &query).await,
         "/api/events/stream" if reads => live::stream(Rc::clone(config), headers, &query).await,
         "/api/state" if reads => state::state(config, headers),
         "/api/session" if *request.method() == Method::POST => session::create(config, headers, host),

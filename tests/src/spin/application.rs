@@ -128,11 +128,10 @@ impl Application {
     }
 }
 
-/// `[component.feed.dependencies]`: (interface, file, `inherit_configuration`).
-pub const DEPENDENCIES: [(&str, &str, bool); 4] = [
+/// `[component.feed.dependencies]`: (package or interface, file, `inherit_configuration`).
+pub const DEPENDENCIES: [(&str, &str, bool); 3] = [
     ("activity:broadcast/broadcaster@0.1.0", "broadcaster.wasm", false),
-    ("activity:log/event-log@0.1.0", "log-on-spin.wasm", true),
-    ("activity:store/event-store@0.1.0", "store.wasm", true),
+    ("activity:log@0.1.0", "log-on-spin.wasm", true),
     ("activity:rules/rules@0.1.0", "rules.wasm", false),
 ];
 
@@ -161,8 +160,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 
 /// The application joined with its dependencies, compiled.
 fn service(options: &Options) -> wasmtime::Result<ServicePre<State>> {
-    let dependency = |(interface, file, inherits): (&'static str, &str, bool)| Dependency {
-        interface,
+    let dependency = |(name, file, inherits): (&'static str, &str, bool)| Dependency {
+        name,
         wasm: match &options.rules {
             Some(rules) if file == "rules.wasm" => rules.clone(),
             _ => super::built(file),
@@ -211,11 +210,11 @@ fn linker() -> wasmtime::Result<Linker<State>> {
 }
 
 async fn serve(listener: TcpListener, handler: ProxyHandler<Served>) {
-    while let Ok((socket, _)) = listener.accept().await {
+    while let Ok((socket, peer)) = listener.accept().await {
         let handler = handler.clone();
         tokio::spawn(async move {
             let _ = socket.set_nodelay(true);
-            let service = service_fn(move |request| answer(handler.clone(), request));
+            let service = service_fn(move |request| answer(handler.clone(), peer, request));
             let mut http = hyper::server::conn::http1::Builder::new();
             let _ = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service).await;
         });
@@ -224,12 +223,25 @@ async fn serve(listener: TcpListener, handler: ProxyHandler<Served>) {
 
 async fn answer(
     handler: ProxyHandler<Served>,
+    peer: SocketAddr,
     request: hyper::Request<hyper::body::Incoming>,
 ) -> Result<hyper::Response<WasiBody>, hyper::http::Error> {
     let (mut parts, body) = request.into_parts();
     // Spin gives the whole address.
     let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost").to_owned();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    // It says who asks, and what for, behind what the client may have sent under the same names.
+    for (name, value) in [
+        ("spin-path-info", parts.uri.path().to_owned()),
+        ("spin-full-url", format!("http://{host}{path}")),
+        ("spin-matched-route", "/...".to_owned()),
+        ("spin-base-path", "/".to_owned()),
+        ("spin-client-addr", peer.to_string()),
+    ] {
+        parts.headers.append(name, value.parse()?);
+    }
+    // What concerns the connection alone is Spin's.
+    parts.headers.remove("connection");
     parts.uri = hyper::Uri::builder().scheme("http").authority(host).path_and_query(path).build()?;
     let body = body.map_err(wasmtime_wasi_http::Error::Hyper).boxed_unsync();
     match handler.handle((), hyper::Request::from_parts(parts, body)).await {

@@ -78,6 +78,27 @@ fn promise_1_nothing_is_lost_over_reconnects_and_instances() {
 }
 
 #[test]
+fn promise_1_holds_for_streams_of_many_instances_that_share_lanes() {
+    let spin = Spin::start(|_| {});
+    let mut receipts = publish_many(&spin, "a.b", 3);
+    let mut readers: Vec<Reader> = Vec::new();
+    // Joined in the middle of a burst, so that a lane holds events and reports while others come to it.
+    for n in 0..140 {
+        if n % 10 == 0 {
+            receipts.extend(publish_many(&spin, "a.b", 7));
+        }
+        readers.push(Reader::open(&spin, "since=latest"));
+    }
+    assert!(spin.instances() >= 2, "an instance takes 128 requests");
+    let last = publish_many(&spin, "a.b", 1)[0].clone();
+    receipts.push(last.clone());
+    for reader in &mut readers {
+        assert!(reader.read_to(last.seq, SOON));
+        reader.ledger.account(of_type(&receipts, "a.b"), last.seq);
+    }
+}
+
+#[test]
 fn promise_2_the_rate_is_kept_and_the_newest_always_arrives() {
     let spin = Spin::start(|_| {});
     let mut reader = Reader::open(&spin, "since=latest&rate=5");
