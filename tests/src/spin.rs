@@ -3,6 +3,7 @@
 
 pub mod application;
 pub mod compose;
+pub mod outside;
 pub mod sqlite;
 pub mod store;
 

@@ -23,7 +23,7 @@ mod bindings {
             }
         ",
         world: "activity:spin-http/feed",
-        additional_derives: [PartialEq],
+        additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         generate_all,
     });
 }
@@ -33,6 +33,7 @@ mod clock;
 mod config;
 mod doors;
 mod feed;
+mod grip;
 mod history;
 mod join;
 mod lanes;

@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::doors::{self, Standing};
 use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
-use crate::{history, pages, publish, session, state, stream as live};
+use crate::{grip, history, pages, publish, session, state, stream as live};
 
 /// Answer a request. Never fails: what goes wrong is an answer, too.
 pub(crate) async fn answer(request: Request) -> Response<Body> {
@@ -71,6 +71,9 @@ async fn route(
     let query = request.uri().query().unwrap_or_default().to_owned();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let headers: &HeaderMap = request.headers();
+    if matches!(path, "/ws" | "/swarm/live") && *request.method() == Method::POST && grip::is_report(headers) {
+        return grip::report(config, request).await;
+    }
     match path {
         "/api/events" if *request.method() == Method::POST => publish::publish(config, request).await,
         "/api/events" if reads => history::history(config, headers, &query).await,
@@ -82,7 +85,7 @@ async fn route(
         "/readyz" if reads => readyz(),
         "/ws" if reads => Err(Problem::new(
             Cause::UpgradeRequired,
-            "Spin takes no WebSockets; use /api/events/stream, or a server beside it (docs/spin.md)",
+            "Spin takes no WebSockets by itself; use /api/events/stream, or a GRIP proxy in front (docs/spin.md)",
         )),
         _ => rest(config, path, reads, headers),
     }

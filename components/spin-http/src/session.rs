@@ -7,11 +7,11 @@ use serde_json::json;
 use spin_sdk::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::auth::{self, Claims};
-use crate::bindings::activity::log::event_log::Moment;
 use crate::bindings::activity::store::ended;
 use crate::clock::unix_ms;
 use crate::config::Config;
 use crate::doors;
+use crate::grip::wake;
 use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
 
@@ -112,9 +112,8 @@ pub(crate) fn create(config: &Config, headers: &HeaderMap, host: Option<&str>) -
         "types": claims.types,
         "expires": claims.expires,
     });
-    let Moment { seed: (high, low), .. } = crate::publish::moment();
     let ticket = Ticket {
-        sid: claims.session.clone().unwrap_or_else(|| format!("{high:016x}{low:016x}")),
+        sid: claims.session.clone().unwrap_or_else(crate::publish::random_name),
         scope: claims.own_scopes(),
         sub: claims.subject,
         types: claims.types,
@@ -141,6 +140,7 @@ pub(crate) fn destroy(config: &Config, headers: &HeaderMap, host: Option<&str>) 
     }
     if let Ok(Some(ticket)) = ticket(config, headers) {
         ended::end(&ticket.sid, ticket.until.saturating_mul(1_000)).map_err(away)?;
+        wake::session_ended(config, &ticket.sid);
     }
     let mut response = reply::full(StatusCode::NO_CONTENT, "", "");
     if let Some(cleared) = set_cookie("", 0, host) {

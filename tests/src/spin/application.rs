@@ -22,9 +22,10 @@ use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ProxyHandler, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
-use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::compose::{self, Dependency};
+use super::outside::Outside;
 use super::sqlite::{self, SqliteView};
 use crate::{Client, Sse, tokens};
 
@@ -135,7 +136,7 @@ pub const DEPENDENCIES: [(&str, &str, bool); 3] = [
 ];
 
 /// The variables of `spin.toml`, with a secret.
-pub const DEFAULTS: [(&str, &str); 8] = [
+pub const DEFAULTS: [(&str, &str); 10] = [
     ("secret", tokens::SECRET),
     ("rate", "10"),
     ("buffer", "100"),
@@ -144,6 +145,8 @@ pub const DEFAULTS: [(&str, &str); 8] = [
     ("max_event_bytes", "65536"),
     ("max_body_bytes", "1048576"),
     ("allowed_origins", ""),
+    ("grip_url", ""),
+    ("grip_key", ""),
 ];
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
@@ -286,7 +289,7 @@ impl HandlerState for Served {
         let state = State {
             wasi: WasiCtx::builder().stderr(self.stderr.clone()).build(),
             http: WasiHttpCtx::new(),
-            outside: Outside,
+            outside: Outside::allowed_by(self.variables.get("grip_url").map_or("", String::as_str)),
             table: ResourceTable::new(),
             file: self.file.clone(),
             variables: Arc::clone(&self.variables),
@@ -317,22 +320,6 @@ impl WasiView for State {
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { hooks: &mut self.outside, table: &mut self.table, ctx: &mut self.http }
-    }
-}
-
-/// No host may be asked: `allowed_outbound_hosts` is empty.
-struct Outside;
-
-type Io = Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>;
-
-impl WasiHttpHooks for Outside {
-    fn send_request(
-        &mut self,
-        _: hyper::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Io,
-    ) -> Box<dyn Future<Output = Result<(hyper::Response<WasiBody>, Io), wasmtime_wasi_http::Error>> + Send> {
-        Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) })
     }
 }
 

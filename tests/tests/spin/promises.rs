@@ -11,7 +11,7 @@ use activity_feed_tests::{Client, Ledger, SOON, Sse, tokens, wait_for};
 use super::*;
 
 /// A message as the WebSocket frame that it would be.
-fn frame(block: &Block) -> Value {
+pub(super) fn frame(block: &Block) -> Value {
     let kind = if block.event.is_empty() { "event" } else { &block.event };
     json!({"type": kind, "payload": block.json()})
 }
