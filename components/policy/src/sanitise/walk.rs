@@ -100,8 +100,7 @@ impl Walk<'_> {
     /// A text that no name speaks of.
     fn text(&mut self, text: &str) -> Option<String> {
         if self.layers > 0
-            && text.len() >= 8
-            && matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
+            && looks_like_json(text)
             && let Ok(mut inner) = Json::parse(text, JSON_DEPTH)
         {
             let outer = std::mem::replace(&mut self.changed, false);
@@ -126,6 +125,10 @@ impl Walk<'_> {
         let (clean, kinds) = redact(text)?;
         for kind in kinds {
             self.report(kind);
+        }
+        // What was taken out may have been all that kept it from being JSON: it is then read as the next reader would.
+        if self.layers > 0 && looks_like_json(&clean) && Json::parse(&clean, JSON_DEPTH).is_ok() {
+            return Some(self.text(&clean).unwrap_or(clean));
         }
         Some(clean)
     }
@@ -267,6 +270,10 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+fn looks_like_json(text: &str) -> bool {
+    text.len() >= 8 && matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
 }
 
 /// A key's text without secrets.
