@@ -4,6 +4,8 @@
 //! anchors stand in it ([`Runs`]); every disguise makes the text shorter, and their number is bounded. What a finding is
 //! replaced with, and what its place in the event means, is for `sanitise`.
 
+mod encoded;
+
 use super::anchors::{Anchor, INDEX};
 use super::bytes::{Alphabet, Census, Runs, at, find as find_bytes, is_uuid, member, sub};
 use super::keys::text_may_speak;
@@ -36,9 +38,6 @@ const LAYERS: usize = 2;
 /// How many times percent-encoding and backslash escapes are undone.
 const ESCAPES: usize = 3;
 
-/// The shortest stretch of base64 or hex that can hold a secret.
-const SHORTEST_CODE: usize = 16;
-
 /// A stretch of base64 so long is a file; an anchor in the middle of it is chance.
 const BLOB: usize = 128;
 
@@ -56,7 +55,14 @@ const MOST_FINDINGS: usize = 256;
 pub(super) fn find(text: &str, depth: Depth) -> Vec<Finding> {
     let mut findings = Vec::new();
     layered(text, depth, LAYERS, &mut findings);
-    merge(findings)
+    let mut merged = merge(findings);
+    // Behind so many there may be more than a scan looks at.
+    if merged.len() == MOST_FINDINGS
+        && let Some(last) = merged.last_mut()
+    {
+        last.end = text.len();
+    }
+    merged
 }
 
 fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>) {
@@ -138,8 +144,8 @@ fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings:
     if depth == Depth::Everything {
         context::assignments(&mut scan);
     }
-    if layers > 0 && census.longest >= SHORTEST_CODE {
-        encoded(&mut scan, layers);
+    if layers > 0 && census.longest >= encoded::SHORTEST {
+        encoded::encoded(&mut scan, layers);
     }
     let markers = if census.bracket { markers(view.bytes()) } else { Vec::new() };
     for hit in scan.hits {
@@ -342,73 +348,6 @@ impl<'v> Scan<'v> {
         let Some(before) = place.checked_sub(1).map(|index| at(self.bytes, index)) else { return false };
         before.is_ascii_alphanumeric() || shape.check == Check::Alone && matches!(before, b'-' | b'_' | b'.')
     }
-}
-
-/// Base64 and hex of a text which itself holds a secret: the whole stretch goes.
-fn encoded(scan: &mut Scan<'_>, layers: usize) {
-    let bytes = scan.bytes;
-    let mut from = 0;
-    while from < bytes.len() {
-        if !stretch_byte(at(bytes, from)) {
-            from += 1;
-            continue;
-        }
-        let length = sub(bytes, from, bytes.len()).iter().take_while(|&&byte| stretch_byte(byte)).count();
-        let end = from + length;
-        let padding = sub(bytes, end, end + 2).iter().take_while(|&&byte| byte == b'=').count();
-        if length >= SHORTEST_CODE && !decode(scan, from, end, end + padding, layers) {
-            // A path of URL segments: each for itself.
-            let mut start = from;
-            for segment in sub(bytes, from, end).split(|&byte| byte == b'/') {
-                let last = start + segment.len() == end;
-                if segment.len() >= SHORTEST_CODE && segment.len() < length {
-                    decode(
-                        scan,
-                        start,
-                        start + segment.len(),
-                        start + segment.len() + if last { padding } else { 0 },
-                        layers,
-                    );
-                }
-                start += segment.len() + 1;
-            }
-        }
-        from = end.max(from + 1);
-    }
-}
-
-fn stretch_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-')
-}
-
-fn decode(scan: &mut Scan<'_>, start: usize, end: usize, padded: usize, layers: usize) -> bool {
-    let stretch = sub(scan.bytes, start, end);
-    let digits = stretch.strip_prefix(b"0x").unwrap_or(stretch);
-    for decoded in [
-        checks::all(digits, Alphabet::Hex).then(|| checks::hex(digits)).flatten(),
-        // The first bytes tell whether it is worth decoding the rest.
-        checks::base64(sub(stretch, 0, 12)).filter(|head| plausible(head)).and_then(|_| {
-            let whole = if stretch.len() % 4 == 1 { sub(stretch, 0, stretch.len() - 1) } else { stretch };
-            checks::base64(whole)
-        }),
-    ] {
-        let Some(decoded) = decoded else { continue };
-        let Some(text) = checks::written(&decoded) else { continue };
-        let mut inner = Vec::new();
-        layered(text, Depth::Everything, layers - 1, &mut inner);
-        if let Some(finding) = inner.first() {
-            scan.hit(start, padded, finding.kind);
-            return true;
-        }
-    }
-    false
-}
-
-fn plausible(head: &[u8]) -> bool {
-    // A character may be cut at the end.
-    let text = std::str::from_utf8(head);
-    let whole = text.is_ok_and(|_| true) || text.is_err_and(|error| error.error_len().is_none());
-    whole && head.iter().all(|&byte| byte >= 0x20 && byte != 0x7f || matches!(byte, b'\n' | b'\r' | b'\t'))
 }
 
 /// Makes one of findings that overlap or touch within one token, named by the most telling.
