@@ -1,6 +1,6 @@
 //! The outside contract, asked of the Spin application: the same tests as of the native server, run again with the
 //! program `spin-host` in the server's place. What Spin cannot do is named in `tests/spin-cannot`, test by test, with the
-//! reason; files that speak WebSocket alone are not among these.
+//! reason; files about WebSockets, or about what lies before the application (framing, keys in files), are not among these.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeSet;
@@ -8,23 +8,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use activity_feed_tests::binary;
+use activity_feed_tests::{binary, spin};
 
 /// The files of outside tests that ask over HTTP.
-const FILES: [&str; 12] = [
-    "access",
-    "display",
-    "doors_events",
-    "doors_http",
-    "doors_tokens",
-    "history",
-    "limits",
-    "operation",
-    "publish",
-    "reference",
-    "secrets",
-    "sse",
-];
+const FILES: [&str; 10] =
+    ["access", "display", "doors_events", "history", "limits", "operation", "publish", "reference", "secrets", "sse"];
 
 static PROGRAMS: LazyLock<Vec<(String, PathBuf)>> = LazyLock::new(|| binary::tests(&FILES));
 
@@ -44,7 +32,7 @@ fn names(program: &PathBuf) -> BTreeSet<String> {
 fn asked_of_spin(file: &str) {
     let (_, program) = PROGRAMS.iter().find(|(name, _)| name == file).expect(file);
     let mut tests = Command::new(program);
-    tests.env("ACTIVITY_FEED_BIN", env!("CARGO_BIN_EXE_spin-host")).arg("--exact");
+    tests.env("ACTIVITY_FEED_BIN", env!("CARGO_BIN_EXE_spin-host")).env(spin::FOLDER, spin::folder()).arg("--exact");
     for (name, _) in cannot() {
         tests.args(["--skip", name]);
     }
@@ -77,16 +65,6 @@ fn display() {
 #[test]
 fn doors_events() {
     asked_of_spin("doors_events");
-}
-
-#[test]
-fn doors_http() {
-    asked_of_spin("doors_http");
-}
-
-#[test]
-fn doors_tokens() {
-    asked_of_spin("doors_tokens");
 }
 
 #[test]

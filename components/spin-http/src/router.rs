@@ -28,12 +28,16 @@ pub(crate) async fn answer(request: Request) -> Response<Body> {
 /// Let it in, if it may come in.
 async fn open(request: Request) -> Result<Response<Body>, Problem> {
     let path = request.uri().path().to_owned();
+    let host = host(&request);
+    let config = config::get().await;
     // Alive is alive, whatever is missing.
     if path == "/healthz" && matches!(*request.method(), Method::GET | Method::HEAD) {
+        if let Ok(config) = config {
+            doors::check_host(request.headers(), host.as_deref(), &config.allowed)?;
+        }
         return Ok(reply::text("ok\n"));
     }
-    let config = config::get().await?;
-    let host = host(&request);
+    let config = config?;
     let headers = request.headers();
     doors::check_host(headers, host.as_deref(), &config.allowed)?;
     let standing = doors::check(request.method(), headers, host.as_deref(), &config.allowed)?;

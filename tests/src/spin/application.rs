@@ -225,10 +225,15 @@ async fn answer(
     handler: ProxyHandler<Served>,
     peer: SocketAddr,
     request: hyper::Request<hyper::body::Incoming>,
-) -> Result<hyper::Response<WasiBody>, hyper::http::Error> {
+) -> Result<hyper::Response<WasiBody>, Box<dyn std::error::Error + Send + Sync>> {
     let (mut parts, body) = request.into_parts();
-    // Spin gives the whole address.
-    let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost").to_owned();
+    // Spin gives the whole address, and hangs up on who names no host, or two that differ.
+    let named = parts.headers.get("host").map(|host| host.to_str().map(str::to_owned)).transpose()?;
+    let target = parts.uri.authority().map(|authority| authority.as_str().to_owned());
+    if named.is_some() && target.is_some() && named != target {
+        return Err("the Host header and the target differ".into());
+    }
+    let host = named.or(target).ok_or("there is no Host header")?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     // It says who asks, and what for, behind what the client may have sent under the same names.
     for (name, value) in [

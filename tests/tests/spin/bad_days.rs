@@ -138,4 +138,6 @@ fn rules_of_ones_own_refuse_rewrite_and_hide() {
     let page = spin.http().history("since=earliest");
     assert_eq!(page["events"].as_array().unwrap().len(), 1, "hidden in history, too: {page}");
     spin.http().get(&format!("/api/events/{}", logged[0].id)).problem(404);
+    let summary = spin.http().get("/api/events/summary").expect(200).json();
+    assert_eq!((&summary["total"], &summary["by_type"]), (&json!(1), &json!({"payment.received": 1})), "{summary}");
 }

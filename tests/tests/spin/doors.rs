@@ -2,11 +2,11 @@
 
 use activity_feed_tests::events::seqs;
 use activity_feed_tests::tokens::{scoped, seeing};
-use activity_feed_tests::{Client, Response, Sse};
+use activity_feed_tests::{Client, Response, SOON, Sse};
 
 use super::*;
 
-fn client(spin: &Spin, token: Option<&str>) -> Client {
+fn client(spin: &Application, token: Option<&str>) -> Client {
     Client::new(spin.address(), token)
 }
 
@@ -92,6 +92,11 @@ fn a_session_cookie_is_as_good_as_its_token_on_either_host() {
 
     let forged = pair.replace('=', "=x");
     client(&spin, None).with("Cookie", &forged).get("/api/events").problem(401);
+    let mut sse = Sse::open(&browser, "/api/events/stream", &[]).unwrap();
     let gone = browser.send("DELETE", "/api/session", &[], b"").expect(204);
     assert!(cookie(&gone).1.contains("Max-Age=0"));
+    browser.get("/api/events").problem(401);
+    sse.expect_end(SOON);
+    // Nor does another application on the same log take the cookie.
+    client(&on(&spin.file(), |_| {}), None).with("Cookie", &pair).get("/api/events").problem(401);
 }

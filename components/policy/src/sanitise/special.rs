@@ -4,20 +4,21 @@
 //! Always true: each is searched in one walk over the text; what is tried at a place costs a fixed number of steps, or is
 //! remembered so that it is tried once. The arithmetic of the checks is in `checks`.
 
-use super::bytes::{Alphabet, Mix, at, distinct, find, looks_generated, member, starts_with_ignore_case, sub};
+use super::anchors::Search;
+use super::bytes::{Alphabet, Mix, at, distinct, find, is_uuid, looks_generated, member, starts_with_ignore_case, sub};
 use super::checks;
 use super::scan::Scan;
-
-type Search = fn(&mut Scan<'_>, usize, usize);
 
 /// Anchors and what is tried where they stand.
 pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("eyJ", jwt),
     ("ewog", jwt),
     ("PRIVATE KEY", armoured),
+    ("OpenVPN Static key V1", armoured),
     ("PuTTY-User-Key-File-", putty),
     ("ed25519v1-secret: ", tor_secret),
     ("nostr+walletconnect:", wallet_connect),
+    ("00D", salesforce),
     ("nostrwalletconnect:", wallet_connect),
 ];
 
@@ -58,6 +59,8 @@ fn jwt(scan: &mut Scan<'_>, start: usize, _: usize) {
 fn armoured(scan: &mut Scan<'_>, label: usize, after: usize) {
     let bytes = scan.bytes;
     let dashes = |from: usize| sub(bytes, from, from + 16).iter().take_while(|&&byte| byte == b'-').count();
+    // SSH2 writes four dashes and a blank.
+    let after = after + usize::from(sub(bytes, after, after + 4) == b" ---");
     let tail = if starts_with_ignore_case(sub(bytes, after, after + 6), b" BLOCK") { after + 6 } else { after };
     // SSH2 and PGP have more words; 48 bytes hold the longest label.
     let from = label.saturating_sub(48);
@@ -78,7 +81,9 @@ fn armoured(scan: &mut Scan<'_>, label: usize, after: usize) {
     let body = tail + dashes(tail);
     let end_marker = match scan.armour_end {
         Some(known) if known >= body => known,
-        _ => find(sub(bytes, body, bytes.len()), b"-----END").map_or(usize::MAX, |offset| body + offset),
+        _ => find(sub(bytes, body, bytes.len()), b"-----END")
+            .or_else(|| find(sub(bytes, body, bytes.len()), b"---- END"))
+            .map_or(usize::MAX, |offset| body + offset),
     };
     scan.armour_end = Some(end_marker);
     if end_marker != usize::MAX && !starts_within(bytes, body, end_marker) {
@@ -140,6 +145,19 @@ fn tor_secret(scan: &mut Scan<'_>, start: usize, _: usize) {
     scan.hit(start, start + end, "private_key");
 }
 
+/// A session of Salesforce: the organisation's id, an exclamation mark, the token.
+fn salesforce(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let mark = after + sub(bytes, after, after + 16).iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    if sub(bytes, start, after) != b"00D" || !matches!(mark - after, 12 | 15) || at(bytes, mark) != b'!' {
+        return;
+    }
+    let end = scan.runs.end(bytes, Alphabet::Opaque, mark + 1);
+    if end - mark > 60 {
+        scan.hit(start, end, "salesforce_token");
+    }
+}
+
 /// The secret of a wallet connection (NIP-47); the wallet's public key and its relay may be known.
 fn wallet_connect(scan: &mut Scan<'_>, _: usize, after: usize) {
     let window = sub(scan.bytes, after, after + 1024);
@@ -150,6 +168,9 @@ fn wallet_connect(scan: &mut Scan<'_>, _: usize, after: usize) {
         scan.hit(start, end.min(start + 64), "nostr_wallet_secret");
     }
 }
+
+/// The fewest digits of what [`cards`] finds.
+pub(super) const FEWEST_DIGITS: usize = 14;
 
 /// Groups of digits as they are printed on cards.
 const GROUPINGS: [&[usize]; 4] = [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3]];
@@ -217,6 +238,9 @@ fn grouped(bytes: &[u8], start: usize, lengths: &[usize]) -> Option<usize> {
     (place <= bytes.len() && !at(bytes, place).is_ascii_digit()).then_some(place)
 }
 
+/// The fewest words of what [`seed_phrases`] finds.
+pub(super) const FEWEST_WORDS: usize = 12;
+
 /// Most candidates for a seed phrase whose checksum is computed in one text. Beyond it, a text is a list of such words.
 const MOST_PHRASES: usize = 600;
 
@@ -275,7 +299,7 @@ const LONGEST_RUN: usize = 96;
 
 fn settle_phrases(scan: &mut Scan<'_>, run: &mut Vec<(u16, usize, usize)>, tried: &mut usize) {
     let mut from = 0;
-    while run.len() >= from + 12 {
+    while run.len() >= from + FEWEST_WORDS {
         let begin = run.get(from).map_or(0, |&(_, start, _)| start);
         if run.len() > LONGEST_RUN && !sub(scan.bytes, begin.saturating_sub(8), begin).contains(&b'\n') && from > 0 {
             from += 1;
@@ -303,6 +327,9 @@ fn settle_phrases(scan: &mut Scan<'_>, run: &mut Vec<(u16, usize, usize)>, tried
     run.clear();
 }
 
+/// The fewest letters, digits and signs in a row of what [`stretches`] finds: an AWS secret.
+pub(super) const SHORTEST_STRETCH: usize = 40;
+
 /// Tokens that only their length and alphabet point to: WIF keys, Discord bot tokens, the secret of an AWS key id.
 pub(super) fn stretches(scan: &mut Scan<'_>) {
     let bytes = scan.bytes;
@@ -319,6 +346,15 @@ pub(super) fn stretches(scan: &mut Scan<'_>) {
             let end = scan.seam(place + 60, end).unwrap_or(end - sentence);
             discord(scan, place, end);
         }
+        let sentence = usize::from(at(bytes, end - 1) == b'.');
+        let wrapped = FORM_LENGTHS.iter().filter_map(|length| scan.seam(place + length, place + length));
+        for end in wrapped.chain([end - sentence]).filter(|&end| end <= place + 106) {
+            if let Some(kind) = by_form(sub(bytes, place, end)) {
+                scan.hit(place, end, kind);
+                break;
+            }
+        }
+        storage_key(scan, place, end);
         let mut start = place;
         for part in sub(bytes, place, end).split(|byte| !byte.is_ascii_alphanumeric()) {
             for length in [51, 52] {
@@ -340,6 +376,63 @@ pub(super) fn stretches(scan: &mut Scan<'_>) {
     }
     if scan.aws {
         aws_secrets(scan);
+    }
+}
+
+/// How far around a key of 64 bytes its cloud's words are looked for, in bytes.
+const BESIDE: usize = 64;
+
+/// Sixty-four bytes in base64 are a key of Azure's where its words stand beside them; elsewhere they are a signature or a hash as often.
+fn storage_key(scan: &mut Scan<'_>, start: usize, end: usize) {
+    let bytes = scan.bytes;
+    if at(bytes, end) != b'=' && !matches!(at(bytes, end), b'+' | b'/') {
+        return;
+    }
+    let end = scan.runs.end(bytes, Alphabet::Base64, start);
+    if end - start != 88 || sub(bytes, end - 2, end) != b"==" || !scan.spend() {
+        return;
+    }
+    let around = sub(bytes, start.saturating_sub(BESIDE), start).iter().chain(sub(bytes, end, end + BESIDE));
+    let around: Vec<u8> = around.map(u8::to_ascii_lowercase).collect();
+    if [b"azure".as_slice(), b"storage", b"cosmos"].iter().any(|word| find(&around, word).is_some()) {
+        scan.hit(start, end, "azure_storage_key");
+    }
+}
+
+/// Lengths of the families below.
+const FORM_LENGTHS: [usize; 5] = [42, 48, 49, 50, 106];
+
+/// Families that have no anchor, and a form that nothing else has: where their signs stand, and what stands between.
+fn by_form(token: &[u8]) -> Option<&'static str> {
+    let split = |place: usize, sign: u8| at(token, place) == sign;
+    let mix = Mix::of(token);
+    if !mix.digit || !mix.letter() {
+        return None;
+    }
+    match token.len() {
+        // Okta's tokens begin with two zeros.
+        42 if token.starts_with(b"00") && mix.lower && mix.upper && distinct(token) > 16 => Some("okta_token"),
+        // Mailgun's signing keys are three numbers.
+        50 if split(32, b'-')
+            && split(41, b'-')
+            && token.iter().filter(|&&byte| byte == b'-').count() == 2
+            && token.iter().all(|&byte| byte == b'-' || member(byte, Alphabet::HexLower)) =>
+        {
+            Some("mailgun_key")
+        }
+        // ngrok: a KSUID and a secret.
+        48 | 49
+            if matches!(at(token, 0), b'1'..=b'3')
+                && split(27, b'_')
+                && mix.lower
+                && mix.upper
+                && token.iter().enumerate().all(|(place, byte)| place == 27 || byte.is_ascii_alphanumeric()) =>
+        {
+            Some("ngrok_token")
+        }
+        // Webex: a secret, a cluster, an organisation.
+        106 if split(64, b'_') && split(69, b'_') && is_uuid(sub(token, 70, 106)) => Some("webex_token"),
+        _ => None,
     }
 }
 

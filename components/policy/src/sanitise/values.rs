@@ -34,6 +34,11 @@ pub(super) fn name_before(bytes: &[u8], sign: usize, longest: usize) -> Option<N
         (0..most).take_while(|steps| from > *steps && skip(at(bytes, from - steps - 1))).count()
     };
     let mut end = sign - back(sign, 4, |byte| matches!(byte, b' ' | b'\t'));
+    // JSON as it is printed for people: the sign on a line of its own.
+    let wrapped = back(end, 16, |byte| byte.is_ascii_whitespace());
+    if wrapped > 0 && end > wrapped && at(bytes, end - wrapped - 1) == b'"' {
+        end -= wrapped;
+    }
     let closing = back(end, 4, |byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b'*'));
     let quoted = (1..=closing).any(|steps| matches!(at(bytes, end - steps), b'"' | b'\'' | b'`'));
     end -= closing;
@@ -82,6 +87,10 @@ pub(super) fn value_after(bytes: &[u8], sign: usize) -> Option<Value> {
     let emphasis = sub(bytes, sign, sign + 3);
     let marks = if gap == 0 && (emphasis == b"** " || emphasis == b"__ ") { 3 } else { 0 };
     let mut start = sign + gap + marks;
+    let wrapped = sub(bytes, start, start + 24).iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    if wrapped > 0 && at(bytes, sign.saturating_sub(1)) == b':' && at(bytes, start + wrapped) == b'"' {
+        start += wrapped;
+    }
     // A block of YAML: the value is on the next line.
     if matches!(at(bytes, start), b'|' | b'>') {
         let sign = 1 + usize::from(matches!(at(bytes, start + 1), b'-' | b'+'));
@@ -285,6 +294,17 @@ pub(super) fn password_like(value: &[u8]) -> bool {
         && !named_value(value)
 }
 
+/// The key of a licence: groups of capitals and digits, as they are printed on a card.
+pub(super) fn licence_like(value: &[u8]) -> bool {
+    let mut groups = value.split(|&byte| byte == b'-');
+    (17..=48).contains(&value.len())
+        && value.contains(&b'-')
+        && value.iter().any(u8::is_ascii_digit)
+        && !is_uuid(value)
+        && groups
+            .all(|group| (4..=8).contains(&group.len()) && group.iter().all(|&byte| member(byte, Alphabet::AlnumUpper)))
+}
+
 /// `attempts=3`: a name of its own and its value.
 fn named_value(value: &[u8]) -> bool {
     let name = value.iter().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
@@ -429,7 +449,7 @@ pub(super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &str) -> bo
         && !mix.other
         && text.iter().any(u8::is_ascii_lowercase)
     {
-        return text.len() >= 12;
+        return text.len() >= 12 && !prose_follows(bytes, value.end);
     }
     // Letters alone: only where the line says just this.
     let ends_line = matches!(at(bytes, value.end), 0 | b'\n' | b'\r' | b',' | b'}') && value.end <= bytes.len();

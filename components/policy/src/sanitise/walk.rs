@@ -135,10 +135,27 @@ impl Walk<'_> {
         let jwk = members.iter().any(|(key, value)| key == "kty" && value.as_str().is_some());
         let aws = members.iter().any(|(_, value)| value.as_str().is_some_and(is_aws_id));
         let login = members.iter().any(|(key, _)| is_login(key));
+        let coin = members.iter().any(|(key, _)| tells_of_tokens(key));
+        let told = speaks_of_names(self.name());
+        let role = members.iter().any(|(key, _)| one_of(key, &["role_id", "accessorid", "secret_id_accessor"]));
         for (key, value) in members {
             let mut state = classify(key);
-            if state == Key::Plain && inherited != Key::Plain && !describes(key) {
-                state = inherit(inherited);
+            if state == Key::Plain && inherited != Key::Plain {
+                if key.eq_ignore_ascii_case("refresh") {
+                    // A setting as often as one of two tokens.
+                    state = maybe_of(inherited);
+                } else if !describes(key) {
+                    state = inherit(inherited);
+                }
+            } else if state == Key::Plain && key.eq_ignore_ascii_case("key") && value.as_str().is_some() {
+                // `{"openai": {"key": "…"}}`
+                state = maybe_of(classify(&format!("{}_key", self.name())));
+            }
+            if role && one_of(key, &["secretid", "secret_id"]) {
+                state = Key::Secret { kind: "secret", plural: false };
+            }
+            if told || coin && matches!(state, Key::Secret { kind: "token", .. }) {
+                state = maybe_of(state);
             }
             if let Some(kind) = named
                 && is_value_name(key)
@@ -181,6 +198,11 @@ impl Walk<'_> {
         }
     }
 
+    /// The name of the member that is being looked at; empty within an array.
+    fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+
     fn enter(&mut self, key: &str) {
         self.path.push('.');
         // Paths go into answers and logs: no control characters.
@@ -197,6 +219,10 @@ impl Walk<'_> {
         let pair = match &*items {
             [Json::String(name), Json::String(value)] => match classify(name) {
                 Key::Secret { kind, .. } if name.len() <= 64 && pair_value(value, kind) => Some(kind),
+                // `"auth": ["ann", "…"]`, as libraries for HTTP take it.
+                _ if matches!(key, Key::Maybe("authorization")) && values::password_like(value.as_bytes()) => {
+                    Some("password")
+                }
                 _ => None,
             },
             _ => None,
@@ -239,6 +265,59 @@ impl Walk<'_> {
     }
 }
 
+/// The same, but only for a value that looks like a secret.
+fn maybe_of(key: Key) -> Key {
+    match key {
+        Key::Secret { kind, .. } | Key::Maybe(kind) => Key::Maybe(kind),
+        Key::Plain => Key::Plain,
+    }
+}
+
+/// Whether an object under this name says something of the names in it, as rights, messages of errors and descriptions do.
+fn speaks_of_names(name: &str) -> bool {
+    one_of(
+        name,
+        &[
+            "permissions",
+            "scopes",
+            "errors",
+            "violations",
+            "validation",
+            "validations",
+            "labels",
+            "translations",
+            "descriptions",
+            "placeholders",
+            "hints",
+            "columns",
+            "types",
+            "features",
+            "capabilities",
+            "constraints",
+        ],
+    )
+}
+
+/// Names beside which a token is a coin, or a piece of a model's text.
+fn tells_of_tokens(name: &str) -> bool {
+    one_of(
+        name,
+        &[
+            "logprob",
+            "logprobs",
+            "top_logprobs",
+            "token_address",
+            "token_symbol",
+            "token_decimals",
+            "tokenAddress",
+            "tokenSymbol",
+            "contract_address",
+            "chain_id",
+            "decimals",
+        ],
+    )
+}
+
 /// What a member of an object under a suspicious name is, if its own name says nothing.
 fn inherit(key: Key) -> Key {
     match key {
@@ -254,7 +333,8 @@ fn number_kind(number: &str, key: Key) -> Option<&'static str> {
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
     match key {
         // A phrase is no number: this is how many words it has.
-        Key::Secret { kind, plural: false } if kind != "mnemonic" => Some(kind),
+        // Nothing is no secret.
+        Key::Secret { kind, plural: false } if kind != "mnemonic" && number != "0" => Some(kind),
         Key::Maybe("pin") if digits && (4..=12).contains(&number.len()) => Some("pin"),
         _ if digits && checks::card(number.as_bytes()) => Some("card_number"),
         _ => None,
@@ -270,6 +350,8 @@ fn maybe(text: &str, kind: &str, login: bool) -> bool {
             values::password_like(bytes)
                 || (login && text.len() >= 4 && !text.contains(' ') && !values::known_word(bytes))
         }
+        "secret" if seed_words(text) => true,
+        "api_key" if values::licence_like(bytes) => true,
         "secret" => looks_generated(bytes, 16) || (text.len() >= 32 && checks::all(bytes, Alphabet::Hex)),
         "authorization" => {
             looks_generated(bytes, 12)
@@ -279,6 +361,13 @@ fn maybe(text: &str, kind: &str, login: bool) -> bool {
         }
         _ => looks_generated(bytes, 12) && text.len() >= 16,
     }
+}
+
+/// Words of a seed phrase, whatever sum it has (Electrum's is another).
+fn seed_words(text: &str) -> bool {
+    text.len() < 256
+        && text.split_whitespace().count() >= 12
+        && text.split_whitespace().all(|word| checks::bip39_word(word.as_bytes()).is_some())
 }
 
 /// A public key stands under names that speak of keys without saying which.
@@ -300,7 +389,8 @@ fn is_public(text: &str, kind: &str) -> bool {
 /// A key's text without secrets.
 fn redact_key(key: &str) -> Option<(String, Vec<&'static str>)> {
     let lower = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if key.len() < 24 && (lower || key.bytes().all(|byte| byte.is_ascii_alphabetic())) { None } else { redact(key) }
+    let word = key.bytes().all(|byte| byte.is_ascii_alphabetic()) && key.bytes().any(|byte| byte.is_ascii_lowercase());
+    if key.len() < 24 && (lower || word || key.len() < 12) { None } else { redact(key) }
 }
 
 /// Members that give another member's name: `{"name": "PASSWORD", "value": "…"}`.
