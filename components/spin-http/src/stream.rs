@@ -29,8 +29,9 @@ pub(crate) async fn stream(config: Rc<Config>, headers: &HeaderMap, query: &str)
     let claims = auth::identify(&config, headers)?;
     claims.require(Scope::Subscribe)?;
     lanes::configure(&config, &event_store::bounds()?.epoch);
-    let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
-    let asked = broadcaster::read_stream_query(query, last_event_id, false, claims.types.as_deref())?;
+    let last_event_id = headers.get("last-event-id").filter(|id| !id.is_empty());
+    let last_event_id = last_event_id.map(|id| String::from_utf8_lossy(id.as_bytes()));
+    let asked = broadcaster::read_stream_query(query, last_event_id.as_deref(), false, claims.types.as_deref())?;
     if asked.lane.channel == Channel::State {
         state::may_see(claims.types.as_deref())?;
     }
