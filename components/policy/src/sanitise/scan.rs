@@ -7,7 +7,7 @@
 mod encoded;
 
 use super::anchors::{Anchor, INDEX};
-use super::bytes::{Alphabet, Runs, at, find as find_bytes, is_uuid, member, sub};
+use super::bytes::{Alphabet, Census, Runs, at, find as find_bytes, is_uuid, member, sub};
 use super::keys::text_may_speak;
 use super::shapes::{Check, Shape};
 use super::view::View;
@@ -129,18 +129,25 @@ fn plain(text: &[u8]) -> bool {
 /// Searches one view. Where `seams` are given, only what lies across one of them is new.
 fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings: &mut Vec<Finding>) {
     let mut scan = Scan::new(view.bytes(), seams);
+    let census = Census::of(view.bytes());
     scan.blobs();
     scan.anchors(depth == Depth::Everything);
-    special::cards(&mut scan);
-    special::seed_phrases(&mut scan);
-    special::stretches(&mut scan);
+    if census.digits >= special::FEWEST_DIGITS {
+        special::cards(&mut scan);
+    }
+    if census.words >= special::FEWEST_WORDS {
+        special::seed_phrases(&mut scan);
+    }
+    if census.longest >= special::SHORTEST_STRETCH {
+        special::stretches(&mut scan);
+    }
     if depth == Depth::Everything {
         context::assignments(&mut scan);
     }
-    if layers > 0 {
+    if layers > 0 && census.longest >= encoded::SHORTEST {
         encoded::encoded(&mut scan, layers);
     }
-    let markers = markers(view.bytes());
+    let markers = if census.bracket { markers(view.bytes()) } else { Vec::new() };
     for hit in scan.hits {
         let inside = seams.partition_point(|&seam| seam <= hit.start)..seams.partition_point(|&seam| seam < hit.end);
         let crossed = seams.get(inside).unwrap_or_default();

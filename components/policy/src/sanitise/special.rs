@@ -12,8 +12,8 @@ use super::anchors::Search;
 use super::bytes::{Alphabet, at, find, looks_generated, sub};
 use super::checks;
 use super::scan::Scan;
-pub(super) use forms::stretches;
-pub(super) use phrases::seed_phrases;
+pub(super) use forms::{SHORTEST_STRETCH, stretches};
+pub(super) use phrases::{FEWEST_WORDS, seed_phrases};
 
 /// Anchors and what is tried where they stand.
 pub(super) static ANCHORS: &[(&str, Search)] = &[
@@ -84,6 +84,9 @@ fn wallet_connect(scan: &mut Scan<'_>, _: usize, after: usize) {
         scan.hit(start, end.min(start + 64), "nostr_wallet_secret");
     }
 }
+
+/// The fewest digits of what [`cards`] finds.
+pub(super) const FEWEST_DIGITS: usize = 14;
 
 /// Groups of digits as they are printed on cards.
 const GROUPINGS: [&[usize]; 4] = [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3]];

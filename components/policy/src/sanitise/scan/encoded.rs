@@ -6,6 +6,9 @@ use super::super::bytes::{Alphabet, at, sub};
 use super::super::checks;
 use super::{Depth, Scan, layered};
 
+/// The shortest stretch of base64 or hex that can hold a secret.
+pub(super) const SHORTEST: usize = 16;
+
 /// Base64 and hex of a text which itself holds a secret: the whole stretch goes.
 pub(super) fn encoded(scan: &mut Scan<'_>, layers: usize) {
     let bytes = scan.bytes;
@@ -18,12 +21,12 @@ pub(super) fn encoded(scan: &mut Scan<'_>, layers: usize) {
         let length = sub(bytes, from, bytes.len()).iter().take_while(|&&byte| stretch_byte(byte)).count();
         let end = from + length;
         let padding = sub(bytes, end, end + 2).iter().take_while(|&&byte| byte == b'=').count();
-        if length >= 16 && !decode(scan, from, end, end + padding, layers) {
+        if length >= SHORTEST && !decode(scan, from, end, end + padding, layers) {
             // A path of URL segments: each for itself.
             let mut start = from;
             for segment in sub(bytes, from, end).split(|&byte| byte == b'/') {
                 let last = start + segment.len() == end;
-                if segment.len() >= 16 && segment.len() < length {
+                if segment.len() >= SHORTEST && segment.len() < length {
                     decode(
                         scan,
                         start,

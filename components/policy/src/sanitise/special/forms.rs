@@ -6,6 +6,9 @@ use super::super::bytes::{Alphabet, Mix, at, distinct, find, is_uuid, member, su
 use super::super::checks;
 use super::super::scan::Scan;
 
+/// The fewest letters, digits and signs in a row of what [`stretches`] finds: an AWS secret.
+pub(in super::super) const SHORTEST_STRETCH: usize = 40;
+
 /// Tokens that only their length and alphabet point to: WIF keys, Discord bot tokens, the secret of an AWS key id.
 pub(in super::super) fn stretches(scan: &mut Scan<'_>) {
     let bytes = scan.bytes;

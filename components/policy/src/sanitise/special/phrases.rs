@@ -9,6 +9,9 @@ use super::super::scan::Scan;
 /// Most candidates for a seed phrase whose checksum is computed in one text. Beyond it, a text is a list of such words.
 const MOST_PHRASES: usize = 600;
 
+/// The fewest words of a phrase.
+pub(in super::super) const FEWEST_WORDS: usize = 12;
+
 /// Seed phrases: 12 to 24 BIP-39 words in a row whose checksum holds, however they are separated or numbered.
 pub(in super::super) fn seed_phrases(scan: &mut Scan<'_>) {
     let bytes = scan.bytes;
@@ -64,7 +67,7 @@ const LONGEST_RUN: usize = 96;
 
 fn settle_phrases(scan: &mut Scan<'_>, run: &mut Vec<(u16, usize, usize)>, tried: &mut usize) {
     let mut from = 0;
-    while run.len() >= from + 12 {
+    while run.len() >= from + FEWEST_WORDS {
         let begin = run.get(from).map_or(0, |&(_, start, _)| start);
         if run.len() > LONGEST_RUN && !sub(scan.bytes, begin.saturating_sub(8), begin).contains(&b'\n') && from > 0 {
             from += 1;
