@@ -282,10 +282,11 @@ const feed = h('activity-feed', {
     showLink(detail);
     if (detail.state !== 'signed-out') return;
     await signIn('Your session is over.');
-    feed.connect();
+    feed.retry();
   },
 });
-byId('feed').append(feed);
+feed.append(byId('plain-list')); // the widget shows it until it has events of its own
+byId('feed').replaceChildren(feed);
 const refresh = () => !document.hidden && readSummary().catch(() => {});
 refresh();
 setInterval(refresh, SUMMARY_EVERY);
