@@ -118,7 +118,6 @@
         this.#failures = lived > 1_000 ? 1 : this.#failures + 1;
         if (this.#over) return;
         if (!STOP[end] && (!lived || end === 4202)) {
-          // Browsers hide why.
           const status = await this.#status();
           if (status === 401 || status === 403) end = status + 3600;
           else if (!status) this.#mode = 'websocket';
@@ -285,7 +284,7 @@
     #leave = () => {};
     #alarm = 0;
     #watch = 0;
-    #heard = 0; // when the leader said something
+    #heard = 0; // when the leader spoke
 
     /** @param {string} name  of those who share */
     constructor(options, name, onFrame, onStatus) {
@@ -377,7 +376,7 @@
       const known = this.#known;
       if (type === 'state') known.state = frame;
       else {
-        if (payload?.to === null) this.position = new Position(); // the place was not one of this log
+        if (payload?.to === null) this.position = new Position(); // another log
         const fresh = this.position.take(frame);
         if (!fresh) return fresh === null && this.#call();
         const { cursor, seq } = this.position;
@@ -456,7 +455,7 @@
     .tree { font-family: ui-monospace, monospace; max-height: 320px; overflow: auto; }
     details > :not(summary) { padding-inline-start: 16px; }
     .quiet { position: absolute; clip-path: inset(50%); }
-    @media (pointer: coarse) { .line { padding-block: 13px; } .chip, .tool { padding-block: 9px; } .chips { min-height: 49px; } }
+    @media (pointer: coarse) { .line { padding-block: 13px; } .chip, .tool, .pill { min-height: 44px; } .chips { min-height: 56px; } dd a, summary { line-height: 2; } }
     @media (prefers-reduced-motion) { * { animation: none !important; } }
     @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
   `);
@@ -639,7 +638,7 @@
       const state = this.hasAttribute('state');
       this.#options = { ws, api, filters, limit, state, token: async () => (typeof this.#token === 'function' ? this.#token() : this.#token) };
       this.$.all.href = address(this.#options, 'swarm/events', {}).href;
-      // Keeps two users of one browser apart.
+      // Keeps two users apart.
       const hint = [...String(this.#token)].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) | 0, 0);
       const before = this.#source;
       this.#source = new Source(this.#options, JSON.stringify([ws, filters, limit, state, hint]), (frame) => this.#frame(frame), (status) => this.#status(status));

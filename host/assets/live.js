@@ -244,7 +244,6 @@ function showLink(status) {
 
 // --------------------------------------------------------------------------------------------------------------- start
 
-const wantsSwarm = location.hash === '#swarm';
 for (const button of document.querySelectorAll('[data-show]')) {
   button.addEventListener('click', () => {
     document.body.dataset.view = button.dataset.show;
@@ -253,7 +252,9 @@ for (const button of document.querySelectorAll('[data-show]')) {
     for (const other of document.querySelectorAll('[data-show]')) other.setAttribute('aria-pressed', String(other === button));
   });
 }
-if (wantsSwarm) document.querySelector('[data-show=swarm]').click();
+const showNamed = () => location.hash === '#swarm' && document.querySelector('[data-show=swarm]').click();
+showNamed();
+addEventListener('hashchange', showNamed);
 byId('agents-more').addEventListener('click', () => ((allAgents = !allAgents), showState()));
 new ResizeObserver(drawChart).observe(byId('chart'));
 byId('chart').addEventListener('pointermove', pointAt);

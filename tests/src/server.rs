@@ -118,6 +118,13 @@ impl Server {
         metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().expect("a count"))
     }
 
+    /// How many WebSockets and event streams are open.
+    pub fn sockets(&self) -> u64 {
+        let metrics = self.stranger().get("/metrics").expect(200).text();
+        let open = metrics.lines().filter(|line| line.starts_with("activity_feed_connections"));
+        open.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
     /// Waits for the server's end.
     #[track_caller]
     pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {

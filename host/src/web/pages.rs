@@ -91,6 +91,8 @@ struct Known {
     /// The widget is made for pages of other origins, those with cross-origin isolation included.
     cross_origin: bool,
     bytes: Bytes,
+    /// A file is packed once, as small as can be; a page each time.
+    effort: Compression,
     /// Made when it is first asked for.
     packed: OnceLock<Bytes>,
     etag: HeaderValue,
@@ -99,7 +101,11 @@ struct Known {
 impl Known {
     fn file(asset: &Asset) -> Self {
         let cross_origin = asset.route.starts_with("/assets/");
-        Self { cross_origin, ..Self::new(asset.content_type, Bytes::from_static(asset.bytes)) }
+        Self {
+            cross_origin,
+            effort: Compression::best(),
+            ..Self::new(asset.content_type, Bytes::from_static(asset.bytes))
+        }
     }
 
     /// A page made for one request.
@@ -109,14 +115,14 @@ impl Known {
 
     fn new(content_type: &'static str, bytes: Bytes) -> Self {
         let etag = etag(&bytes);
-        Self { content_type, cross_origin: false, bytes, packed: OnceLock::new(), etag }
+        Self { content_type, cross_origin: false, bytes, effort: Compression::new(6), packed: OnceLock::new(), etag }
     }
 
     /// Packing what holds both an address's words and an event's would tell their likeness by its length (BREACH), but a
     /// page that another site makes a browser ask for holds no event: the cookie does not go with it.
     fn packed(&self) -> Bytes {
         let pack = || -> std::io::Result<Vec<u8>> {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+            let mut encoder = GzEncoder::new(Vec::new(), self.effort);
             encoder.write_all(&self.bytes)?;
             encoder.finish()
         };
