@@ -17,7 +17,7 @@
   const seqOf = (cursor) => Number(cursor.slice(cursor.lastIndexOf(':') + 1));
   const epochOf = (cursor) => cursor.slice(0, cursor.lastIndexOf(':'));
 
-  /** An address of the server, with the feed's filters. */
+  /** An address with the feed's filters. */
   const address = ({ api, filters }, path, query) => {
     const url = new URL(path, api);
     for (const [name, values] of Object.entries({ ...filters, ...query })) {
@@ -92,7 +92,7 @@
       this.#turn.abort();
     }
 
-    /** Somebody looks: try now, or see if it lives. */
+    /** Somebody looks: try now. */
     nudge() {
       this.#failures = 0;
       if (this.#socket) this.#probe(ANSWER_WAIT);
@@ -165,7 +165,7 @@
       return fresh !== null;
     }
 
-    /** The place is not of this log: begin anew. */
+    /** Not a place of this log. */
     #forget() {
       this.position = new Position();
       this.onFrame({ type: 'skipped', payload: { from: null, to: null, count: null, by_type: null, reason: 'pruned' } });
@@ -264,7 +264,7 @@
       } while (Date.now() < this.#next);
     }
 
-    /** Without a socket, the state of the swarm is asked for. */
+    /** Without a socket the state is asked for. */
     async #askState({ signal }) {
       if (!this.options.state || !this.#since || this.#socket) return;
       const answer = await get({ ...this.options, filters: {} }, 'api/state', {}, signal);
@@ -284,7 +284,8 @@
     #leave = () => {};
     #alarm = 0;
     #watch = 0;
-    #heard = 0; // when the leader spoke
+    #heard = 0; // the leader, last
+    #others = false;
 
     /** @param {string} name  of those who share */
     constructor(options, name, onFrame, onStatus) {
@@ -336,7 +337,7 @@
       this.#channel?.postMessage({ lead: true });
     }
 
-    /** Ask the leader for what is missing. One that sleeps is replaced. */
+    /** Ask the leader for what is missing; replace one that sleeps. */
     #call() {
       this.#channel?.postMessage({ hello: this.#id });
       clearTimeout(this.#alarm);
@@ -350,6 +351,7 @@
     #hear({ hello, lead, to, recent, floor, state, cursor, frame, status }) {
       if (this.link) {
         if (!hello) return;
+        this.#others = true;
         this.link.nudge();
         return this.#channel?.postMessage({ to: hello, ...this.#known, cursor: this.position.cursor, status: this.status });
       }
@@ -389,7 +391,7 @@
           known.floor = oldest.cursor ?? oldest.to;
         }
       }
-      if (this.link) this.#channel?.postMessage({ frame });
+      if (this.link && this.#others) this.#channel.postMessage({ frame });
       this.onFrame(frame);
     }
 
@@ -558,7 +560,7 @@
       }).observe($.top);
     }
 
-    /** For another origin. @param {string | (() => Promise<string>)} token */
+    /** @param {string | (() => Promise<string>)} token */
     set token(token) {
       const first = !this.#token;
       this.#token = token;
@@ -608,7 +610,7 @@
       if (this.isConnected) this.#start();
     }
 
-    /** Try again now, from where it stopped. */
+    /** Go on from where it stopped. */
     retry() {
       this.#source?.stop();
       this.#start();
@@ -767,7 +769,7 @@
       const { event_type: type, display, timestamp } = event;
       const kind = kindOf(type);
       const bad = /error|failed/.test(type);
-      return paint(this.#item(event, { class: `row new${bad ? ' bad' : ''}`, 'data-kind': kind, hidden: this.#hides(kind) }, display.icon,
+      return paint(this.#item(event, { class: `row${bad ? ' bad' : ''}${this.#fresh < 4 ? ' new' : ''}`, 'data-kind': kind, hidden: this.#hides(kind) }, display.icon,
         h('span', { class: 'text', dir: 'auto' }, display.text),
         h('time', { class: 'time', datetime: timestamp, title: exact.format(new Date(timestamp)) }, this.#time(timestamp))), bad ? 'error' : kind);
     }

@@ -317,6 +317,9 @@ document.addEventListener('keydown', (event) => {
   form.elements.q.focus();
 });
 addEventListener('popstate', show);
+// A page in the browser's cache keeps no request open: six of them are all that a browser makes to one server.
+addEventListener('pagehide', () => reading.abort());
+addEventListener('pageshow', ({ persisted }) => persisted && show());
 const wide = matchMedia('(min-width: 821px)');
 const unfold = () => {
   byId('filters').open = wide.matches;

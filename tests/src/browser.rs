@@ -97,7 +97,7 @@ impl Browser {
         let (width, height) = if phone { (390, 844) } else { (1280, 860) };
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone});
         self.cdp("Emulation.setDeviceMetricsOverride", &size);
-        self.cdp("Emulation.setTouchEmulationEnabled", &json!({"enabled": phone, "maxTouchPoints": u8::from(phone)}));
+        self.cdp("Emulation.setTouchEmulationEnabled", &json!({"enabled": phone, "maxTouchPoints": 1}));
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.cdp("Emulation.setEmulatedMedia", &json!({"features": features}));
     }

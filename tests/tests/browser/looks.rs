@@ -68,7 +68,7 @@ const MEASURE: &str = "
         const { width, height } = node.getBoundingClientRect();
         if (!width || !height || getComputedStyle(node).visibility === 'hidden') continue;
         const most = node.matches('button, .tabs a, input, select') && !node.closest('.details') ? THUMB : SMALLEST;
-        if (height < most - 0.5 || width < SMALLEST) small.push(`${node.tagName} ${node.className || node.id} ${node.textContent.slice(0, 20)}: ${width | 0} × ${height | 0}`);
+        if (height < most - 0.5 || width < SMALLEST) small.push(`${node.tagName} ${node.className || node.id}: ${width | 0} × ${height | 0}`);
     }
     const { scrollWidth, clientWidth } = document.documentElement;
     return { wide: scrollWidth - clientWidth, small };";
