@@ -457,7 +457,7 @@
     .tree { font-family: ui-monospace, monospace; max-height: 320px; overflow: auto; }
     details > :not(summary) { padding-inline-start: 16px; }
     .quiet { position: absolute; clip-path: inset(50%); }
-    @media (pointer: coarse) { .line { padding-block: 13px; } .chip, .tool, .pill { min-height: 44px; } .chips { min-height: 56px; } dd a, summary { line-height: 2; } }
+    @media (pointer: coarse) { .line { padding-block: 13px; } .chip, .tool, .pill { min-height: 44px; } .chips { min-height: 56px; } dd a { display: inline-block; } dd a, summary { line-height: 2; } }
     @media (prefers-reduced-motion) { * { animation: none !important; } }
     @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
   `);

@@ -1,6 +1,10 @@
 //! Texts that become code where somebody forgets to escape: in content, in attributes, in scripts, in styles, in addresses,
 //! in comments, in templates, after a parser's repairs. Each would set `window.hacked`.
 
+use serde_json::{Value, json};
+
+use crate::event;
+
 /// The texts.
 pub const MARKUP: [&str; 48] = [
     "<script>window.hacked=1</script>",
@@ -52,3 +56,31 @@ pub const MARKUP: [&str; 48] = [
     "javascript:window.hacked=1//",
     "<!--{rows}--><div hx-on:load=\"window.hacked=1\" hx-get=/swarm/live hx-trigger=load>x</div>",
 ];
+
+/// Kinds whose sentence says something of `data`.
+const KINDS: [&str; 8] = [
+    "task.created",
+    "agent.joined",
+    "system.error",
+    "tool.called",
+    "never.heard_of",
+    "bid.submitted",
+    "bug_report.created",
+    "auction.opened",
+];
+
+/// One event for each text, with the text in every field.
+pub fn marked_up() -> Vec<Value> {
+    let made = MARKUP.iter().zip(KINDS.iter().cycle()).map(|(text, kind)| {
+        let data = json!({
+            "description": text, "name": text, "message": text, "tool_name": text, "agent": text, "amount": text,
+            "reason": text, "title": text, "href": text, "status": text, (*text): {"deep": [text, {(*text): text}]},
+        });
+        let mut body = event(kind, data);
+        for field in ["source", "task_id", "agent_id"] {
+            body[field] = json!(text);
+        }
+        body
+    });
+    made.collect()
+}

@@ -121,7 +121,8 @@ fn pages_fit_and_can_be_used_by_everybody() {
                     const line = (document.querySelector('activity-feed')?.shadowRoot ?? document).querySelectorAll('button.line, button.log-line')[3];
                     line?.click();
                     return !!line;";
-                if name != "swarm" && browser.run(open) == true {
+                // Once at each size: what is open looks alike in both schemes.
+                if name != "swarm" && phone == (scheme == "dark") && browser.run(open) == true {
                     check(&browser, &axe, &format!("{place}-open"), phone, pictures.as_deref());
                 }
             }
