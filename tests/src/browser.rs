@@ -66,7 +66,7 @@ impl Browser {
                          "--no-first-run", "--disable-extensions", "--window-size=1280,900"],
             },
             "goog:loggingPrefs": {"browser": "ALL"},
-            "timeouts": {"script": 20_000, "pageLoad": 20_000},
+            "timeouts": {"script": 60_000, "pageLoad": 60_000},
         }}});
         let session = browser.command("POST", "/session", &capabilities);
         session["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);

@@ -64,7 +64,7 @@ const MEASURE: &str = "
     const roots = [document];
     for (const root of roots) for (const node of root.querySelectorAll('*')) {
         if (node.shadowRoot) roots.push(node.shadowRoot);
-        if (!node.matches('a[href], button, input, select, summary') || node.closest('.skip') || node.disabled) continue;
+        if (!node.matches('a[href], button, input, select, summary') || node.matches('.skip, p a') || node.disabled) continue; // links in a sentence are exempt
         const { width, height } = node.getBoundingClientRect();
         if (!width || !height || getComputedStyle(node).visibility === 'hidden') continue;
         const most = node.matches('button, .tabs a, input, select') && !node.closest('.details') ? THUMB : SMALLEST;
