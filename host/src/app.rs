@@ -63,6 +63,9 @@ impl App {
     pub async fn start(options: ServeOptions) -> anyhow::Result<Self> {
         server::raise_descriptor_limit();
         let auth = Arc::new(Auth::new(options.keys.clone(), options.revoked_file.clone())?);
+        if let Some(path) = options.store.signed_out_path() {
+            auth.keep_sign_outs(&path).with_context(|| format!("cannot read the sign-outs in {}", path.display()))?;
+        }
         // The address first: a port in use is the commonest mistake, and costs nothing to find.
         let listener = server::bind(options.listen)
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", options.listen))?;

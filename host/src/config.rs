@@ -51,14 +51,25 @@ impl StoreUrl {
     #[must_use]
     pub fn secret_path(&self) -> PathBuf {
         match self {
-            Self::Sqlite(path) => {
-                let mut name = path.clone().into_os_string();
-                name.push(".secret");
-                PathBuf::from(name)
-            }
+            Self::Sqlite(path) => beside(path, ".secret"),
             Self::Memory => PathBuf::from("activity-feed.secret"),
         }
     }
+
+    /// Where sign-outs are kept, so that they hold over a restart: beside the file; a log in memory has no such place.
+    #[must_use]
+    pub fn signed_out_path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite(path) => Some(beside(path, ".signed-out")),
+            Self::Memory => None,
+        }
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// What an acknowledged event survives.

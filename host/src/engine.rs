@@ -129,7 +129,7 @@ impl Engine {
     /// The component does not start.
     pub fn event_log(&self, store: Arc<dyn EventStore>) -> Result<EventLog, EngineError> {
         let world = EventLogWorld { pre: self.inner.event_log.clone(), log: store };
-        Ok(EventLog { instance: self.started(world, event_log::NAME)? })
+        Ok(EventLog { instance: self.started(world, event_log::NAME)?, appended: false })
     }
 
     /// A handle on the broadcaster, with an instance that has started. Every instance that it ever has is told these

@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -158,6 +158,7 @@ impl Hub {
             feed: Arc::clone(&feed),
             settings: settings.clone(),
             shards: shards.clone(),
+            next_shard: AtomicUsize::new(0),
             lanes: commands,
             renderers,
             reads: Semaphore::new(READS),
@@ -362,8 +363,7 @@ impl Hub {
         opened: Opened,
         greeting: Option<Bytes>,
     ) -> Result<ConnectionRef, HubError> {
-        // By the address of the client's record: as good as any, and without a counter to share.
-        let shard = (Arc::as_ptr(&client) as usize / 64) % self.core.shards.len().max(1);
+        let shard = self.core.next_shard.fetch_add(1, Ordering::Relaxed) % self.core.shards.len().max(1);
         let (reply, answer) = oneshot::channel();
         self.core.shard(shard, ShardCommand::Open { client, opened, greeting, reply });
         answer.await.map_err(|_| HubError::Stopping)

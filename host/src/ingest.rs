@@ -137,11 +137,19 @@ impl Worker {
                     self.answer(request, answer);
                 }
             }
+            // It failed with the events in the log: to append them again would log those without an id of their own twice.
+            Err(error) if self.event_log.has_appended() => {
+                tracing::warn!(%error, "a component failed on requests whose events it had appended");
+                for request in waiting {
+                    self.answer(request, Err(unavailable(STORED)));
+                }
+            }
             // Whatever made it fail is in one of them: each for itself, so that the others are appended.
             Err(_) if submissions.len() > 1 => {
                 for (request, submission) in waiting.into_iter().zip(submissions) {
                     let answer = match self.event_log.append(vec![submission], self.limits) {
                         Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(failed())),
+                        Err(_) if self.event_log.has_appended() => Err(unavailable(STORED)),
                         Err(error) => Err(refused_by(&error)),
                     };
                     self.answer(request, answer);
@@ -184,6 +192,10 @@ impl Worker {
         let _ = request.reply.send(answer);
     }
 }
+
+/// What a publisher is told whose events may be in the log without a receipt.
+const STORED: &str = "the event-log component failed after the events were handed to the log, which may hold them; \
+                      try again: with ids of your own nothing comes twice";
 
 fn failed() -> Refusal {
     unavailable("the event-log component failed on this request")

@@ -139,7 +139,21 @@ impl Metrics {
             metrics.component_traps.clone(),
         );
         r.register("component_reloads", "Components loaded in place of another", metrics.component_reloads.clone());
+        metrics.show_zeros();
         metrics
+    }
+
+    /// What has not happened yet is there as 0: an alert on a rise, and a look at a fresh server, need the series.
+    fn show_zeros(&self) {
+        for transport in ["websocket", "sse"] {
+            drop(self.connections.get_or_create(&Transport { transport }));
+        }
+        for reason in ["rate", "buffer", "slow", "pruned"] {
+            drop(self.skipped.get_or_create(&Reason { reason }));
+        }
+        for result in ["recovered", "pruned", "future", "failed"] {
+            drop(self.replays.get_or_create(&ReplayResult { result }));
+        }
     }
 
     /// The text of `/metrics` (OpenMetrics 1.0).

@@ -184,7 +184,10 @@ async fn sign_in(State(site): State<Site>, request: Request) -> Result<Response,
 
 /// `DELETE /api/session`: clears the cookie, and closes the session's sockets.
 async fn sign_out(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Problem> {
-    let (response, ended) = session::destroy(&site.auth, &headers, &site.cookie)?;
+    // It writes the sign-out to a file.
+    let own = Arc::clone(&site);
+    let ended = tokio::task::spawn_blocking(move || session::destroy(&own.auth, &headers, &own.cookie));
+    let (response, ended) = ended.await.map_err(|_| Problem::internal())??;
     if let Some(session) = ended {
         site.hub.close_session(&session);
     }

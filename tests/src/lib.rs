@@ -19,6 +19,7 @@ pub mod events;
 pub mod http;
 pub mod ledger;
 pub mod needs;
+pub mod pushpin;
 pub mod rawws;
 pub mod server;
 pub mod spin;

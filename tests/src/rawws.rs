@@ -12,6 +12,8 @@ use crate::http::{Client, Wire};
 pub struct Frame {
     /// 1 text, 2 binary, 8 close, 9 ping, 10 pong.
     pub opcode: u8,
+    /// The first reserved bit: the message is compressed.
+    pub packed: bool,
     /// Unmasked.
     pub payload: Vec<u8>,
 }
@@ -75,7 +77,11 @@ impl RawWs {
             short => usize::from(short),
         };
         assert_eq!(head[1] & 0x80, 0, "a server never masks");
-        Ok(Frame { opcode: head[0] & 0x0f, payload: self.wire.read_exact(length, deadline)? })
+        Ok(Frame {
+            opcode: head[0] & 0x0f,
+            packed: head[0] & 0x40 != 0,
+            payload: self.wire.read_exact(length, deadline)?,
+        })
     }
 
     /// Waits for a close frame of this code.

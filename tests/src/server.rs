@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -27,6 +27,7 @@ pub struct Server {
     /// From its start to its ready line.
     pub ready_after: Duration,
     dir: TempDir,
+    program: PathBuf,
     args: Vec<String>,
     child: Child,
     stdout: Arc<Mutex<String>>,
@@ -50,8 +51,22 @@ impl Server {
         Self::launch(tempfile::tempdir().expect("a temporary folder"), options, &[])
     }
 
+    /// The same with another program, which takes these options of `serve`.
+    #[track_caller]
+    pub fn start_program(program: &Path, options: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(dir.path().join("secret"), format!("{}\n", tokens::SECRET)).expect("a secret file");
+        let secret = dir.path().join("secret").display().to_string();
+        Self::launch_program(program, dir, options, &[("--secret-file", secret)])
+    }
+
     #[track_caller]
     fn launch(dir: TempDir, options: &[&str], more: &[(&str, String)]) -> Self {
+        Self::launch_program(binary::path(), dir, options, more)
+    }
+
+    #[track_caller]
+    fn launch_program(program: &Path, dir: TempDir, options: &[&str], more: &[(&str, String)]) -> Self {
         let mut args: Vec<String> = vec!["serve".to_owned()];
         args.extend(options.iter().map(|&option| option.to_owned()));
         let mut defaults = vec![
@@ -67,8 +82,8 @@ impl Server {
             }
         }
         let (stdout, stderr) = (Arc::default(), Arc::default());
-        let (child, addr, ready_after) = spawn(&args, &stdout, &stderr);
-        Self { addr, ready_after, dir, args, child, stdout, stderr }
+        let (child, addr, ready_after) = spawn(program, &args, &stdout, &stderr);
+        Self { addr, ready_after, dir, program: program.to_owned(), args, child, stdout, stderr }
     }
 
     /// Kills the server as the kernel does when memory is short.
@@ -84,7 +99,7 @@ impl Server {
         if let Some(at) = self.args.iter().position(|arg| arg == "--listen") {
             self.args[at + 1] = addr;
         }
-        (self.child, self.addr, self.ready_after) = spawn(&self.args, &self.stdout, &self.stderr);
+        (self.child, self.addr, self.ready_after) = spawn(&self.program, &self.args, &self.stdout, &self.stderr);
     }
 
     /// Starts the server again with a retention of so many events, and waits until the others are gone.
@@ -123,6 +138,15 @@ impl Server {
         let metrics = self.stranger().get("/metrics").expect(200).text();
         let open = metrics.lines().filter(|line| line.starts_with("activity_feed_connections"));
         open.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// The CPU time that it has used so far, in steps of 10 ms.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
+        // Behind the name, which may hold anything: the 12th and the 13th field are ticks of 1/100 s.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum();
+        Duration::from_millis(ticks * 10)
     }
 
     /// Waits for the server's end.
@@ -228,9 +252,14 @@ impl Drop for Server {
 }
 
 #[track_caller]
-fn spawn(args: &[String], stdout: &Arc<Mutex<String>>, stderr: &Arc<Mutex<String>>) -> (Child, SocketAddr, Duration) {
+fn spawn(
+    program: &Path,
+    args: &[String],
+    stdout: &Arc<Mutex<String>>,
+    stderr: &Arc<Mutex<String>>,
+) -> (Child, SocketAddr, Duration) {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut command = binary::command(&args);
+    let mut command = binary::command_of(program, &args);
     let started = Instant::now();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program can be started");
     collect(child.stderr.take().expect("a pipe"), Arc::clone(stderr), None);

@@ -125,7 +125,7 @@ fn cookie(answer: &activity_feed_tests::Response) -> (String, String) {
 
 #[test]
 fn a_session_cookie_is_as_good_as_its_token_and_ends_on_delete() {
-    let server = Server::start(&[]);
+    let mut server = Server::start(&[]);
     server.stranger().send("POST", "/api/session", &[], b"").problem(401);
     let answer = server.http_as(&scoped("publish subscribe")).send("POST", "/api/session", &[], b"");
     assert!((200..300).contains(&answer.status), "{}", answer.text());
@@ -163,6 +163,14 @@ fn a_session_cookie_is_as_good_as_its_token_and_ends_on_delete() {
     let (_, attributes) = cookie(&gone);
     assert!(attributes.contains("Max-Age=0") || attributes.contains("1970"), "cleared: {attributes}");
     ws.expect_close(4001, SOON);
+    browser.get("/api/events").problem(401);
+
+    // A session that goes on does so over a restart, and one that was ended stays so.
+    let (other, _) = cookie(&server.http().send("POST", "/api/session", &[], b""));
+    server.kill();
+    server.start_again();
+    server.stranger().with("Cookie", &other).get("/api/events").expect(200);
+    server.stranger().with("Cookie", &pair).get("/api/events").problem(401);
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn options_are_environment_variables_as_well() {
 fn without_a_key_serve_makes_one_and_prints_a_sign_in_url() {
     let server = Server::start_without_key(&[]);
     let url = format!("http://{}/", server.addr);
+    // It is said before the line on stdout; what is waited for is only the harness's own reading of it.
     let said =
         activity_feed_tests::wait_for("a sign-in URL", SOON, || Some(server.stderr()).filter(|s| s.contains(&url)));
     let link = said.split_whitespace().find(|word| word.starts_with(&url)).unwrap();

@@ -9,8 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use activity_feed::cli::component;
-use activity_feed::engine::words::{Body, BodyFormat, Draft, Presentation, PublishLimits, Settings, Shown, Submission};
+use activity_feed::engine::words::{
+    Body, BodyFormat, Draft, Presentation, PublishLimits, RefusalCode, Settings, Shown, Submission,
+};
 use activity_feed::engine::{CallError, Engine, EngineOptions, Rules, RulesError};
+use activity_feed::hub::feed::Feed;
+use activity_feed::ingest::Ingest;
 use activity_feed::metrics::Metrics;
 use activity_feed::store::{
     Appended, Bounds, Counts, Event, EventStore, Filter, GroupResult, NewEvent, Page, Query, Seq, StoreError, Summary,
@@ -116,6 +120,9 @@ struct SlowStore {
     events: Mutex<Vec<NewEvent>>,
     asleep: Duration,
     busy: Duration,
+    /// After each append it answers so many places too many: more than the component's memory holds, so that it fails
+    /// with its events in the log.
+    bloat: usize,
 }
 
 impl EventStore for SlowStore {
@@ -130,7 +137,12 @@ impl EventStore for SlowStore {
             events.push(event.clone());
             Appended { seq: events.len() as Seq, duplicate: false }
         };
-        Ok(groups.iter().map(|group| Ok(group.iter().map(&mut add).collect())).collect())
+        let mut answers: Vec<GroupResult> =
+            groups.iter().map(|group| Ok(group.iter().map(&mut add).collect())).collect();
+        if let Some(Ok(places)) = answers.first_mut() {
+            places.resize(places.len() + self.bloat, Appended { seq: 1, duplicate: false });
+        }
+        Ok(answers)
     }
 
     fn bounds(&self) -> Result<Bounds, StoreError> {
@@ -214,6 +226,30 @@ fn a_slow_store_is_not_charged_to_the_event_log() {
         assert!(log.append(vec![json(GOOD)], LIMITS).unwrap()[0].is_ok());
     }
     assert_eq!(metric(&metrics, "component_traps", "event-log"), 0);
+}
+
+/// Contract §3: all or nothing. A component that fails when its events are in the log must not log them again: those
+/// without an id of their own would be there twice.
+#[test]
+fn a_failure_behind_the_append_is_told_and_nothing_is_appended_again() {
+    let (engine, metrics) = engine();
+    let store = Arc::new(SlowStore { asleep: Duration::from_millis(100), bloat: 6_000_000, ..SlowStore::default() });
+    let log: Arc<dyn EventStore> = Arc::clone(&store) as _;
+    let event_log = engine.event_log(Arc::clone(&log)).unwrap();
+    let ingest = Ingest::start(event_log, Arc::new(Feed::new(log)), LIMITS, Arc::clone(&metrics)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let one = |text: &'static str| ingest.submit(Body { format: BodyFormat::Json, bytes: text.into() });
+        // While the first is under way the others gather, and go together.
+        let (a, b, c) = tokio::join!(one(GOOD), one(GOOD), one(GOOD));
+        for answer in [a, b, c] {
+            let refusal = answer.unwrap_err();
+            assert_eq!(refusal.code, RefusalCode::Unavailable);
+            assert!(refusal.detail.contains("may hold them"), "{}", refusal.detail);
+        }
+    });
+    assert_eq!(store.events.lock().unwrap().len(), 3, "each once");
+    assert!(metric(&metrics, "component_traps", "event-log") >= 1);
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn a_handshake_that_is_none_is_refused_as_http() {
         ("no version", with(&[("Sec-WebSocket-Version", "")]), 426),
         ("version 8", with(&[("Sec-WebSocket-Version", "8")]), 426),
         ("version 13 and more", with(&[("Sec-WebSocket-Version", "13, 8")]), 426),
+        ("two versions", with(&[("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Version", "8")]), 426),
         ("no key", with(&[("Sec-WebSocket-Key", "")]), 400),
         ("a short key", with(&[("Sec-WebSocket-Key", "c2hvcnQ=")]), 400),
         ("a key that is no base64", with(&[("Sec-WebSocket-Key", "!!!!!!!!!!!!!!!!!!!!!!!!")]), 400),
@@ -56,10 +57,11 @@ fn a_handshake_that_is_none_is_refused_as_http() {
     assert_eq!(shake(&server, "POST", "/ws", &UPGRADE).status, 405);
     assert_eq!(shake(&server, "GET", "/api/events", &UPGRADE).status, 200, "no socket is there");
     let mut wire = Wire::connect(server.addr).unwrap();
-    let old = String::from_utf8(Client::new(server.addr, None).head("GET", "/ws", &UPGRADE, None)).unwrap();
+    let known = Client::new(server.addr, Some(&tokens::scoped("subscribe")));
+    let old = String::from_utf8(known.head("GET", "/ws", &UPGRADE, None)).unwrap();
     wire.write(old.replace("HTTP/1.1", "HTTP/1.0").as_bytes()).unwrap();
     let answer = wire.read_head(Instant::now() + SOON).unwrap();
-    assert!((400..500).contains(&answer.status), "over HTTP/1.0: {answer:?}");
+    assert_eq!(answer.status, 426, "HTTP/1.0 knows no upgrade: {answer:?}");
     assert!(server.refused("upgrade_required") >= 6 && server.refused("foreign_origin") >= 2, "it is counted");
 
     // What may be written in more than one way is taken.
@@ -76,23 +78,128 @@ fn a_handshake_that_is_none_is_refused_as_http() {
     }
 }
 
+const AGREED: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
 #[test]
-fn compression_is_never_agreed_on() {
+fn compression_is_agreed_on_without_context_and_only_as_offered() {
     let server = Server::start(&[]);
-    for offer in [
-        "permessage-deflate",
-        "permessage-deflate; client_max_window_bits",
-        "permessage-deflate; server_no_context_takeover; client_no_context_takeover, x-webkit-deflate-frame",
-        "permessage-bzip2",
+    for (offer, answer) in [
+        ("permessage-deflate", Some(AGREED)),
+        ("permessage-deflate; client_max_window_bits", Some(AGREED)),
+        (
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover, x-webkit-deflate-frame",
+            Some(AGREED),
+        ),
+        ("permessage-deflate; server_max_window_bits=10, permessage-deflate", Some(AGREED)),
+        ("permessage-deflate; server_max_window_bits=10", None),
+        ("permessage-deflate; unheard_of", None),
+        ("permessage-bzip2", None),
     ] {
-        let answer = shake(&server, "GET", "/ws", &with(&[("Sec-WebSocket-Extensions", offer)]));
-        assert_eq!(answer.status, 101, "{answer:?}");
-        assert_eq!(answer.header("sec-websocket-extensions"), None, "{answer:?}");
+        let answered = shake(&server, "GET", "/ws", &with(&[("Sec-WebSocket-Extensions", offer)]));
+        assert_eq!(answered.status, 101, "{answered:?}");
+        assert_eq!(answered.header("sec-websocket-extensions"), answer, "{offer}");
     }
-    // So a compressed frame is a broken one, and never unpacked.
+    // Without it a compressed frame is a broken one, and never unpacked.
     let mut ws = open(&server);
-    ws.send(FIN | 0x40 | TEXT, true, b"\xaa\x56\x4a\x04\x00");
+    ws.send(FIN | PACKED | TEXT, true, &pack(SUBSCRIBE));
     ws.expect_close(1002);
+}
+
+const PACKED: u8 = 0x40;
+
+fn pack(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() + 1_024);
+    flate2::Compress::new(flate2::Compression::best(), false)
+        .compress_vec(message, &mut out, flate2::FlushCompress::Sync)
+        .unwrap();
+    out.strip_suffix(&[0, 0, 0xff, 0xff]).unwrap().to_vec()
+}
+
+fn unpack(packed: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 << 20);
+    let whole = [packed, &[0, 0, 0xff, 0xff]].concat();
+    flate2::Decompress::new(false).decompress_vec(&whole, &mut out, flate2::FlushDecompress::Sync).unwrap();
+    out
+}
+
+fn open_packed(server: &Server) -> RawWs {
+    let mut wire = Wire::connect(server.addr).unwrap();
+    let client = Client::new(server.addr, Some(&tokens::scoped("subscribe")));
+    wire.write(&client.head("GET", "/ws", &with(&[("Sec-WebSocket-Extensions", "permessage-deflate")]), None)).unwrap();
+    assert_eq!(wire.read_head(Instant::now() + SOON).unwrap().header("sec-websocket-extensions"), Some(AGREED));
+    RawWs { wire }
+}
+
+#[test]
+fn compressed_messages_go_both_ways_and_say_the_same() {
+    let server = Server::start(&["--rate", "1000"]);
+    let (mut plain, mut packed) = (open(&server), open_packed(&server));
+    plain.send(FIN | TEXT, true, SUBSCRIBE);
+    packed.send(FIN | PACKED | TEXT, true, &pack(SUBSCRIBE));
+    for ws in [&mut plain, &mut packed] {
+        wait_for("caught_up", SOON, || {
+            let frame = ws.next(Instant::now() + SOON).unwrap();
+            assert!(!frame.packed, "what is for one client goes as it is");
+            String::from_utf8_lossy(&frame.payload).contains("caught_up").then_some(())
+        });
+    }
+    let publisher = Client::new(server.addr, Some(&tokens::scoped("publish")));
+    let events: Vec<Value> = (0..200)
+        .map(|n| json!({"event_type": "task.created", "source": "s", "data": {"description": format!("task {n} of a list of many tasks, each like the others")}}))
+        .collect();
+    for batch in events.chunks(20) {
+        assert_eq!(publisher.post("/api/events", &json!(batch)).status, 201);
+    }
+    let read = |ws: &mut RawWs| -> (Vec<Vec<u8>>, usize) {
+        let (mut texts, mut smaller) = (Vec::new(), 0);
+        while texts.len() < 200 {
+            let frame = ws.next(Instant::now() + SOON).unwrap();
+            let text = if frame.packed { unpack(&frame.payload) } else { frame.payload.clone() };
+            if String::from_utf8_lossy(&text).starts_with("{\"type\":\"event\"") {
+                smaller += usize::from(frame.packed && frame.payload.len() * 4 < text.len() * 3);
+                texts.push(text);
+            }
+        }
+        (texts, smaller)
+    };
+    let (as_they_are, none) = read(&mut plain);
+    let (unpacked, smaller) = read(&mut packed);
+    assert_eq!(as_they_are, unpacked);
+    assert_eq!((none, smaller), (0, 200), "each by a quarter at least");
+}
+
+#[test]
+fn a_compressed_message_is_held_to_the_limits_of_any_other() {
+    let server = Server::start(&[]);
+    let bomb = pack(&vec![b' '; 20_000_000]);
+    assert!(bomb.len() < 64 * 1024, "it comes in as a small one");
+    for (what, frames, code) in [
+        ("a bomb", vec![(FIN | PACKED | TEXT, bomb)], 1009),
+        ("no deflated data", vec![(FIN | PACKED | TEXT, vec![0xff; 64])], 1007),
+        ("no UTF-8 within", vec![(FIN | PACKED | TEXT, pack(&[0xc0, 0x80]))], 1007),
+        ("no JSON within", vec![(FIN | PACKED | TEXT, pack(b"hello"))], 4000),
+        ("a packed control frame", vec![(FIN | PACKED | PING, Vec::new())], 1002),
+        ("a bit on a later fragment", vec![(TEXT, b"{".to_vec()), (FIN | PACKED, b"}".to_vec())], 1002),
+        ("another reserved bit", vec![(FIN | 0x20 | TEXT, b"{}".to_vec())], 1002),
+    ] {
+        let mut ws = open_packed(&server);
+        for (head, payload) in frames {
+            ws.send(head, true, &payload);
+        }
+        println!("{what}");
+        ws.expect_close(code);
+    }
+    // In fragments, cut anywhere.
+    let whole = pack(SUBSCRIBE);
+    let (first, rest) = whole.split_at(5);
+    let mut ws = open_packed(&server);
+    ws.send(PACKED | TEXT, true, first);
+    ws.send(FIN | PING, true, b"between");
+    ws.send(FIN, true, rest);
+    wait_for("subscribed", SOON, || {
+        let frame = ws.next(Instant::now() + SOON).unwrap();
+        String::from_utf8_lossy(&frame.payload).contains("subscribed").then_some(())
+    });
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn bytes_that_come_one_at_a_time_are_the_same_frame() {
 }
 
 #[test]
-fn compression_is_not_negotiated_unless_bounded_and_never_unasked() {
+fn compression_is_never_agreed_on_unasked() {
     let server = Server::start(&[]);
     let mut wire = Wire::connect(server.addr).unwrap();
     let client = Client::new(server.addr, Some(&tokens::scoped("subscribe")));

@@ -267,3 +267,32 @@ fn summary_counts_by_type_and_by_minute() {
         server.http().get(&format!("/api/events/summary?{bad}")).problem(422);
     }
 }
+
+#[test]
+fn a_page_is_bounded_by_its_bytes_as_well_and_its_cursor_goes_on() {
+    let server = Server::start(&[]);
+    let text = "all work and no play ".repeat(2_800);
+    let batch = Value::from((0..16).map(|n| event("a.large", json!({"n": n, "text": text}))).collect::<Vec<_>>());
+    let published: Vec<u64> = (0..12).flat_map(|_| server.publish(&batch)).map(|receipt| receipt.seq).collect();
+    for (order, on) in [("asc", "since"), ("desc", "before")] {
+        let mut found = Vec::new();
+        let mut pages = 0;
+        let mut from = String::new();
+        loop {
+            let answer = server.http().get(&format!("/api/events?limit=1000&order={order}{from}")).expect(200);
+            assert!(answer.body.len() < 10 << 20, "{} bytes on a page", answer.body.len());
+            let page = answer.json();
+            found.extend(seqs(page["events"].as_array().unwrap()));
+            pages += 1;
+            if page["more"] == false {
+                break;
+            }
+            from = format!("&{on}={}", page["cursor"].as_str().unwrap());
+        }
+        assert!(pages > 1, "twelve megabytes are more than one page");
+        if order == "desc" {
+            found.reverse();
+        }
+        assert_eq!(found, published, "{order}: each once, and none is missing");
+    }
+}

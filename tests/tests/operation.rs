@@ -18,6 +18,16 @@ fn health_and_readiness_need_no_token() {
 #[test]
 fn metrics_are_for_a_loopback_peer_or_an_admin() {
     let server = Server::start(&[]);
+    let fresh = server.stranger().get("/metrics").expect(200).text();
+    for series in [
+        "connections{transport=\"websocket\"} 0",
+        "connections{transport=\"sse\"} 0",
+        "skipped_total{reason=\"rate\"} 0",
+        "skipped_total{reason=\"slow\"} 0",
+        "replays_total{result=\"recovered\"} 0",
+    ] {
+        assert!(fresh.contains(&format!("activity_feed_{series}")), "there before it has happened: {series}");
+    }
     server.publish_many("a.b", 3);
     let text = server.stranger().get("/metrics").expect(200).text();
     let appended = text.lines().find(|line| line.starts_with("activity_feed_events_appended")).expect("a count");

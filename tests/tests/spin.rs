@@ -4,6 +4,14 @@
 
 #[path = "spin/bad_days.rs"]
 mod bad_days;
+#[path = "spin/beside.rs"]
+mod beside;
+#[path = "spin/doors.rs"]
+mod doors;
+#[path = "spin/grip.rs"]
+mod grip;
+#[path = "spin/habits.rs"]
+mod habits;
 #[path = "spin/manifest.rs"]
 mod manifest;
 #[path = "spin/promises.rs"]

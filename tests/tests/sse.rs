@@ -38,6 +38,11 @@ fn last_event_id_goes_before_since() {
     let path = "/api/events/stream?since=earliest";
     let mut sse = Sse::open(&client, path, &[("Last-Event-ID", &receipts[2].cursor)]).unwrap();
     assert_eq!(sse.until("").pop().unwrap().json()["seq"], receipts[3].seq);
+    // One that is no cursor is told so: to pass over it would lose what lies between in silence.
+    for id in ["é", "no cursor"] {
+        let refused = Sse::open(&client, "/api/events/stream", &[("Last-Event-ID", id)]).unwrap_err();
+        assert_eq!(refused.problem(422)["code"], "bad_cursor", "{id}");
+    }
 }
 
 #[test]

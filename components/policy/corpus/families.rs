@@ -80,6 +80,20 @@ impl Random {
             "phrase18" => Some(self.phrase(24)),
             "phrase21" => Some(self.phrase(28)),
             "phrase24" => Some(self.phrase(32)),
+            // Words without a sum, as Electrum's and Monero's phrases are.
+            "words12" => {
+                let words: Vec<&str> = (0..12).map(|_| English::words()[self.next(2048)]).collect();
+                Some(words.join(" "))
+            }
+            "numbered12" => {
+                let phrase = self.phrase(16);
+                let words: Vec<String> =
+                    phrase.split(' ').enumerate().map(|(index, word)| format!("{}. {word}", index + 1)).collect();
+                Some(words.join(" "))
+            }
+            "lines12" => Some(self.phrase(16).replace(' ', "\n")),
+            "commas24" => Some(self.phrase(32).replace(' ', ", ")),
+            "upper12" => Some(self.phrase(16).to_uppercase()),
             "wif" => {
                 let mut key = vec![0x80];
                 key.extend(self.bytes(32));

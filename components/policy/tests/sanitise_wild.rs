@@ -17,9 +17,12 @@ use activity_policy::json::{Json, write_string};
 use activity_policy::sanitise::{self, Redaction};
 use families::{Random, base64};
 
-const FAMILIES: &str = include_str!("../corpus/wild/families.txt");
-const CONTEXTS: &str = include_str!("../corpus/wild/contexts.txt");
-const HARMLESS: &str = include_str!("../corpus/wild/harmless.txt");
+const FAMILIES: &str =
+    concat!(include_str!("../corpus/wild/families.txt"), "\n", include_str!("../corpus/scanners/families.txt"));
+const CONTEXTS: &str =
+    concat!(include_str!("../corpus/wild/contexts.txt"), "\n", include_str!("../corpus/scanners/contexts.txt"));
+const HARMLESS: &str =
+    concat!(include_str!("../corpus/wild/harmless.txt"), "\n", include_str!("../corpus/scanners/harmless.txt"));
 
 fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|line| !line.starts_with("# ") && !line.is_empty())
@@ -56,7 +59,7 @@ fn percent(text: &str) -> String {
 
 /// Encodes what stands in `⟦…⟧`, the innermost first. Marks pass through.
 fn encoded(text: &str) -> String {
-    let mut text = text.replace('⏎', "\n");
+    let mut text = text.replace('⏎', if text.starts_with("{\"") { "\\n" } else { "\n" });
     while let Some(start) = text.rfind('⟦') {
         let end = start + text[start..].find('⟧').unwrap();
         let (how, what) = text[start + '⟦'.len_utf8()..end].split_once(':').unwrap();

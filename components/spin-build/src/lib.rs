@@ -2,7 +2,7 @@
 //! Spin joins a component with its dependencies but not those with theirs.
 //!
 //! Each file is there whole or not at all. What is in them is cargo's business; the inner cargo has the target folder
-//! that the native server's build has too (`target/components`), so that nothing is built twice.
+//! that the native server's build has too (`target/components`).
 
 mod strip;
 
@@ -10,20 +10,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-use wac_graph::types::Package;
-use wac_graph::{CompositionGraph, EncodeOptions};
+use wac_graph::types::{Package, WorldId};
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
 
 const TARGET: &str = "wasm32-wasip2";
+/// Of `Cargo.toml`: small goes before fast.
+const PROFILE: &str = "spin";
 
 /// (package, what cargo makes of it, its name in the application).
 const COMPONENTS: [(&str, &str, &str); 5] = [
-    ("spin-http", "spin_http.wasm", "feed.wasm"),
+    ("spin-http", "spin_http.wasm", APPLICATION),
     ("event-log", "event_log.wasm", "event-log.wasm"),
     ("store-spin", "store_spin.wasm", "store.wasm"),
     ("broadcaster", "broadcaster.wasm", "broadcaster.wasm"),
     ("plain-rules", "plain_rules.wasm", "rules.wasm"),
 ];
 
+/// What Spin starts.
+const APPLICATION: &str = "feed.wasm";
 /// Event-log and store in one.
 const LOG_ON_SPIN: &str = "log-on-spin.wasm";
 
@@ -51,7 +55,7 @@ pub enum BuildError {
         path: PathBuf,
     },
     /// Two components do not fit.
-    #[error("the event-log cannot be joined with the store: {0}")]
+    #[error("the components cannot be joined: {0}")]
     Join(String),
 }
 
@@ -62,40 +66,92 @@ pub enum BuildError {
 pub fn build(root: &Path) -> Result<PathBuf, BuildError> {
     let target_dir = root.join("target").join("components");
     let mut cargo = cargo(root);
-    cargo.args(["build", "--quiet", "--profile", "component", "--target", TARGET, "--target-dir"]).arg(&target_dir);
+    cargo.args(["build", "--quiet", "--profile", PROFILE, "--target", TARGET, "--target-dir"]).arg(&target_dir);
     for (package, ..) in COMPONENTS {
         cargo.args(["-p", package]);
     }
     if !cargo.status().map_err(BuildError::Start)?.success() {
         return Err(BuildError::Cargo);
     }
-    let built = target_dir.join(TARGET).join("component");
+    let built = target_dir.join(TARGET).join(PROFILE);
     let folder = root.join("target").join("spin");
     fs::create_dir_all(&folder).map_err(|source| BuildError::File { path: folder.clone(), source })?;
     for (_, artifact, name) in COMPONENTS {
         let path = built.join(artifact);
-        let stripped = strip::names(&read(&path)?).ok_or(BuildError::NoComponent { path })?;
-        write(&folder.join(name), &stripped)?;
+        let mut wasm = strip::names(&read(&path)?).ok_or(BuildError::NoComponent { path })?;
+        if name == APPLICATION {
+            wasm = rename_store(&wasm)?;
+        }
+        write(&folder.join(name), &wasm)?;
     }
     let joined = join(&read(&folder.join("event-log.wasm"))?, &read(&folder.join("store.wasm"))?)?;
     write(&folder.join(LOG_ON_SPIN), &joined)?;
     Ok(folder)
 }
 
-/// One component out of two: `socket` with those of its imports filled that `plug` exports.
+/// Spin fills all imports of one WIT package from one dependency. So what the store exports is renamed into the log's
+/// package, and event-log and store are one line of `spin.toml` and one instance.
+const STORE: &str = "activity:store/";
+const OF_LOG: &str = "activity:log/";
+const HANDLER: &str = "wasi:http/handler@0.3.0";
+
+/// The event-log joined with its store, exporting both.
 ///
 /// # Errors
-/// `Join` where nothing fits, or one is no component.
-pub fn join(socket: &[u8], plug: &[u8]) -> Result<Vec<u8>, BuildError> {
-    let failed = |error: &dyn std::fmt::Display| BuildError::Join(error.to_string());
-    let mut graph = CompositionGraph::new();
-    let mut register = |name: &str, wasm: &[u8]| {
-        let package = Package::from_bytes(name, None, wasm, graph.types_mut()).map_err(|e| failed(&e))?;
-        graph.register_package(package).map_err(|e| failed(&e))
+/// `Join` where they do not fit, or one is no component.
+pub fn join(event_log: &[u8], store: &[u8]) -> Result<Vec<u8>, BuildError> {
+    let compose = || -> anyhow::Result<Vec<u8>> {
+        let mut graph = CompositionGraph::new();
+        let (event_log, log_world) = instantiate(&mut graph, "joined:event-log", event_log)?;
+        let (store, store_world) = instantiate(&mut graph, "joined:store", store)?;
+        for name in store_world.exports {
+            let export = graph.alias_instance_export(store, &name)?;
+            if log_world.imports.contains(&name) {
+                graph.set_instantiation_argument(event_log, &name, export)?;
+            }
+            graph.export(export, name.replacen(STORE, OF_LOG, 1))?;
+        }
+        for name in log_world.exports {
+            let export = graph.alias_instance_export(event_log, &name)?;
+            graph.export(export, name)?;
+        }
+        Ok(graph.encode(EncodeOptions::default())?)
     };
-    let (socket, plug) = (register("joined:socket", socket)?, register("joined:plug", plug)?);
-    wac_graph::plug(&mut graph, vec![plug], socket).map_err(|e| failed(&e))?;
-    graph.encode(EncodeOptions::default()).map_err(|e| failed(&e))
+    compose().map_err(|error| BuildError::Join(format!("{error:#}")))
+}
+
+/// The application, asking for its store under the names that [`join`] gives it.
+fn rename_store(application: &[u8]) -> Result<Vec<u8>, BuildError> {
+    let compose = || -> anyhow::Result<Vec<u8>> {
+        let mut graph = CompositionGraph::new();
+        let (instance, world) = instantiate(&mut graph, "joined:application", application)?;
+        for name in world.imports.iter().filter(|name| name.starts_with(STORE)) {
+            let kind = graph.types()[world.id].imports.get(name).copied();
+            let kind = kind.ok_or_else(|| anyhow::anyhow!("the application imports no {name}"))?;
+            let store = graph.import(name.replacen(STORE, OF_LOG, 1), kind)?;
+            graph.set_instantiation_argument(instance, name, store)?;
+        }
+        let handler = graph.alias_instance_export(instance, HANDLER)?;
+        graph.export(handler, HANDLER)?;
+        Ok(graph.encode(EncodeOptions::default())?)
+    };
+    compose().map_err(|error| BuildError::Join(format!("{error:#}")))
+}
+
+/// The names of a component's imports and exports.
+struct Names {
+    id: WorldId,
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+fn instantiate(graph: &mut CompositionGraph, name: &str, wasm: &[u8]) -> anyhow::Result<(NodeId, Names)> {
+    let package = Package::from_bytes(name, None, wasm, graph.types_mut())?;
+    let id = package.ty();
+    let package = graph.register_package(package)?;
+    let world = &graph.types()[id];
+    let (imports, exports) = (world.imports.keys().cloned().collect(), world.exports.keys().cloned().collect());
+    Ok((graph.instantiate(package), Names { id, imports, exports }))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BuildError> {

@@ -16,6 +16,11 @@ use crate::session;
 
 /// Bytes of a token at most; it comes in one header.
 const MAX_TOKEN_BYTES: usize = 8_192;
+/// Bytes of what a proxy keeps of a socket.
+const MAX_STATE_BYTES: usize = 16_384;
+/// The subprotocol of our WebSockets, and the prefix of the one that carries a token beside it.
+const SUBPROTOCOL: &str = "activity-feed.v1";
+const BEARER_SUBPROTOCOL: &str = "bearer.";
 /// Patterns in a token's `types`, at most.
 const MAX_TYPES: usize = 64;
 
@@ -23,30 +28,62 @@ const MAX_TYPES: usize = 64;
 pub(crate) struct Keys {
     token: Vec<u8>,
     session: Vec<u8>,
+    /// Signs what a GRIP proxy keeps of a socket.
+    state: Vec<u8>,
 }
 
 impl Keys {
     pub(crate) fn new(secret: &[u8]) -> Self {
-        let mut hash = Sha256::new();
         // As the native host derives it: a session goes on from one host to the other.
-        hash.update(b"activity-feed session cookie v1\0");
-        hash.update(secret);
-        Self { token: secret.to_owned(), session: hash.finalize().to_vec() }
+        let session = derive(b"activity-feed session cookie v1\0", secret);
+        Self { token: secret.to_owned(), session, state: derive(b"activity-feed grip state v1\0", secret) }
+    }
+
+    /// What a proxy gives back of a socket, if it is what was given to it.
+    pub(crate) fn open_state<P: DeserializeOwned>(&self, state: &str) -> Option<P> {
+        payload(&self.state, state, MAX_STATE_BYTES).ok()
+    }
+
+    /// What a proxy is to keep of a socket.
+    pub(crate) fn seal_state(&self, state: &impl Serialize) -> Option<String> {
+        seal(&self.state, state)
     }
 
     /// The payload of a session cookie whose signature holds.
     pub(crate) fn open_cookie<P: DeserializeOwned>(&self, cookie: &str) -> Option<P> {
-        payload(&self.session, cookie).ok()
+        payload(&self.session, cookie, MAX_TOKEN_BYTES).ok()
     }
 
     /// A signed cookie.
     pub(crate) fn seal_cookie(&self, payload: &impl Serialize) -> Option<String> {
-        let head = URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"HS256"}"#);
-        let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(serde_json::to_vec(payload).ok()?));
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.session).ok()?;
-        mac.update(text.as_bytes());
-        Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
+        seal(&self.session, payload)
     }
+}
+
+fn derive(purpose: &[u8], secret: &[u8]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(purpose);
+    hash.update(secret);
+    hash.finalize().to_vec()
+}
+
+/// A compact JWS, by HS256.
+pub(crate) fn seal(key: &[u8], payload: &impl Serialize) -> Option<String> {
+    let head = URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"HS256"}"#);
+    let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(serde_json::to_vec(payload).ok()?));
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(text.as_bytes());
+    Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
+}
+
+/// Whether a GRIP proxy with this key has signed this (`Grip-Sig`), and not too long ago.
+pub(crate) fn is_signed(key: &[u8], signature: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Signature {
+        exp: f64,
+    }
+    let now = unix_ms() / 1_000;
+    payload::<Signature>(key, signature, MAX_TOKEN_BYTES).is_ok_and(|s| whole_seconds(s.exp).is_some_and(|e| e > now))
 }
 
 /// What a token may be used for.
@@ -122,9 +159,29 @@ pub(crate) fn identify(config: &Config, headers: &HeaderMap) -> Result<Claims, P
     verify(config, token.trim()).map_err(Problem::unauthenticated)
 }
 
-fn verify(config: &Config, token: &str) -> Result<Claims, &'static str> {
+/// Who opens a WebSocket: as [`identify`], or by the subprotocol pair `activity-feed.v1, bearer.<token>`. Also the
+/// subprotocol to answer with.
+///
+/// # Errors
+/// 401, with the reason.
+pub(crate) fn identify_socket(config: &Config, headers: &HeaderMap) -> Result<(Claims, Option<&'static str>), Problem> {
+    let values = headers.get_all("sec-websocket-protocol").into_iter();
+    let offered: Vec<&str> =
+        values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',').map(str::trim)).collect();
+    let protocol = offered.contains(&SUBPROTOCOL).then_some(SUBPROTOCOL);
+    let claims = match offered.iter().find_map(|name| name.strip_prefix(BEARER_SUBPROTOCOL)) {
+        Some(token) if !headers.contains_key("authorization") => {
+            verify(config, token).map_err(Problem::unauthenticated)?
+        }
+        _ => identify(config, headers)?,
+    };
+    Ok((claims, protocol))
+}
+
+/// What a token says, if it holds now.
+pub(crate) fn verify(config: &Config, token: &str) -> Result<Claims, &'static str> {
     const MALFORMED: &str = "the token is not a JWT with an `exp`, or its claims are of the wrong kind";
-    let payload: Payload = payload(&config.keys.token, token)?;
+    let payload: Payload = payload(&config.keys.token, token, MAX_TOKEN_BYTES)?;
     let now = unix_ms() / 1_000;
     let expires = whole_seconds(payload.exp).ok_or(MALFORMED)?;
     if expires <= now {
@@ -151,7 +208,7 @@ fn whole_seconds(date: f64) -> Option<u64> {
 }
 
 /// What a compact JWS (RFC 7515) says, if it is signed with this key by HS256 and by nothing else.
-fn payload<P: DeserializeOwned>(key: &[u8], token: &str) -> Result<P, &'static str> {
+fn payload<P: DeserializeOwned>(key: &[u8], token: &str, max_bytes: usize) -> Result<P, &'static str> {
     const MALFORMED: &str = "the token is not a JWT with an `exp`, or its claims are of the wrong kind";
     #[derive(Deserialize)]
     struct Header {
@@ -159,8 +216,8 @@ fn payload<P: DeserializeOwned>(key: &[u8], token: &str) -> Result<P, &'static s
         // RFC 7515, section 4.1.11: what is critical and not understood makes the token invalid.
         crit: Option<serde_json::Value>,
     }
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err("the token is longer than 8192 bytes");
+    if token.len() > max_bytes {
+        return Err("the token is too long");
     }
     let (text, signature) = token.rsplit_once('.').ok_or(MALFORMED)?;
     let (head, body) = text.split_once('.').ok_or(MALFORMED)?;

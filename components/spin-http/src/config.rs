@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use spin_sdk::variables;
 
 use crate::auth::Keys;
@@ -13,6 +15,15 @@ use crate::problem::Problem;
 
 /// Bytes that a secret holds at least: HS256 is no stronger than its key (RFC 7518, section 3.2).
 const MIN_SECRET_BYTES: usize = 32;
+
+/// A GRIP proxy in front.
+#[derive(Clone)]
+pub(crate) struct Grip {
+    /// Where to publish.
+    pub(crate) publish: String,
+    /// What it signs its requests with, and we ours.
+    pub(crate) key: Option<Vec<u8>>,
+}
 
 /// All settings.
 pub(crate) struct Config {
@@ -32,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) max_body_bytes: usize,
     /// Origins beside the application's own.
     pub(crate) allowed: Vec<Origin>,
+    /// The GRIP proxy that carries WebSockets; none: there are none.
+    pub(crate) grip: Option<Grip>,
 }
 
 thread_local! {
@@ -86,7 +99,26 @@ async fn read() -> Result<Config, String> {
         limits: Limits { max_event_bytes: u32::try_from(max_event_bytes).unwrap_or(u32::MAX), max_events: 1_000 },
         max_body_bytes: usize::try_from(number("max_body_bytes", 1).await?).unwrap_or(usize::MAX),
         allowed,
+        grip: grip(variable("grip_url").await?.trim(), variable("grip_key").await?.trim())?,
     })
+}
+
+/// The proxy's own address for publishing, and its key: text, or after `base64:` bytes, as Pushpin takes it.
+fn grip(url: &str, key: &str) -> Result<Option<Grip>, String> {
+    if url.is_empty() {
+        return Ok(None);
+    }
+    if !(url.starts_with("http://") || url.starts_with("https://")) || url.contains('?') {
+        return Err(format!("the variable `grip_url` is `{url}`; an address is like `http://127.0.0.1:5561`"));
+    }
+    let key = match key.strip_prefix("base64:") {
+        Some(coded) => STANDARD.decode(coded).map_err(|_| "the variable `grip_key` is no base64".to_owned())?,
+        None => key.as_bytes().to_owned(),
+    };
+    Ok(Some(Grip {
+        publish: format!("{}/publish/", url.trim_end_matches('/')),
+        key: Some(key).filter(|key| !key.is_empty()),
+    }))
 }
 
 async fn variable(name: &str) -> Result<String, String> {

@@ -1,6 +1,9 @@
-//! The first door of every request: one `Origin` that may ask. A page of another site gets nothing done that has an
-//! effect or carries a credential (CSRF). Also answers CORS for the origins that are allowed. `Host` and the addresses
-//! of peers are Spin's to check, or the proxy's in front of it.
+//! The first door of every request: a `Host` that may be asked for, and one `Origin` that may ask. A page of another site
+//! gets nothing done that has an effect or carries a credential (CSRF), nor by giving its own name our address (DNS
+//! rebinding). Also answers CORS for the origins that are allowed. Limits of connections are Spin's, or the proxy's in
+//! front of it.
+
+use std::net::{IpAddr, SocketAddr};
 
 use spin_sdk::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
@@ -24,7 +27,7 @@ fn default_port(scheme: &str) -> Option<u16> {
 }
 
 /// A host and, if it is written, a port.
-fn split_host(text: &str) -> Option<(String, Option<u16>)> {
+pub(crate) fn split_host(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
         _ => (text, None),
@@ -52,14 +55,45 @@ impl Origin {
         Some(Self { scheme, host, port })
     }
 
+    /// Whether this is the host of a request, whatever the scheme.
+    fn is_host(&self, host: &str, port: Option<u16>) -> bool {
+        self.host == host && port.or_else(|| default_port(&self.scheme)) == Some(self.port)
+    }
+
     /// The application's own: the host that the request is for. Spin may stand behind a proxy with TLS, so either
     /// scheme will do.
     fn is_own(&self, host: Option<&str>) -> bool {
         let Some((host, port)) = host.and_then(split_host) else { return false };
-        matches!(self.scheme.as_str(), "http" | "https")
-            && self.host == host
-            && port.or_else(|| default_port(&self.scheme)) == Some(self.port)
+        matches!(self.scheme.as_str(), "http" | "https") && self.is_host(&host, port)
     }
+}
+
+/// Refuses a request of this machine's own for a name that is not this machine's: a page whose name was pointed at the
+/// loopback address while it was open asks so. An application is not told where Spin listens, but who has asked.
+///
+/// # Errors
+/// 403 for such a host, unless it is that of an allowed origin.
+pub(crate) fn check_host(headers: &HeaderMap, host: Option<&str>, allowed: &[Origin]) -> Result<(), Problem> {
+    // Spin's own is the last of this name, behind what the client has sent itself.
+    let peer = headers.get_all("spin-client-addr").into_iter().next_back();
+    let peer: Option<SocketAddr> = peer.and_then(|peer| peer.to_str().ok()?.parse().ok());
+    if !peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
+        return Ok(());
+    }
+    let Some((name, port)) = host.and_then(split_host) else { return Ok(()) };
+    if is_loopback_name(&name) || allowed.iter().any(|origin| origin.is_host(&name, port)) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Cause::ForeignHost,
+        "over loopback this feed is served as localhost only; allow another name with the variable `allowed_origins`",
+    ))
+}
+
+/// Whether a host, as it is written, is this machine's loopback.
+pub(crate) fn is_loopback_name(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Where a request's page stands.

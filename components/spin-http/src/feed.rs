@@ -1,17 +1,23 @@
 //! The log as subscribers may see it: the store's events, shown or hidden as the user's rules say. Everything that leaves
 //! the application, live, replayed or as history, has passed here, so that a hidden event is nowhere part of the feed.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::bindings::activity::broadcast::broadcaster::{self, Seq, Shown};
 use crate::bindings::activity::rules::rules::{self, Presentation};
 use crate::bindings::activity::store::event_store::{self, Counts, Order, Query, StoreError};
 use crate::bindings::activity::types::types::{Event, Filter};
+use crate::clock::{self, unix_ms};
 
+/// What the plain rules say of an event that is none.
+const PLAIN_RULES: &str = "activity-feed: plain rules";
 /// Rows that one count looks at (contract section 4: "exact up to 10,000 rows looked at, else null").
 const COUNT_ROWS: u32 = 10_000;
 /// Events of one page of the store.
 pub(crate) const PAGE: u32 = 1_000;
+/// Events that a summary looks at where the user's rules must be asked about each.
+const SUMMARY_ROWS: usize = 100_000;
 /// Reads that one tail makes at most: where nearly nothing matches, the rest counts as left out.
 const TAIL_READS: usize = 20;
 /// Bytes of events of one call of the broadcaster (`wit/broadcast` says 256 KiB).
@@ -37,8 +43,34 @@ pub(crate) fn everything() -> Filter {
     Filter { types: Vec::new(), sources: Vec::new(), task_ids: Vec::new(), agent_ids: Vec::new() }
 }
 
+thread_local! {
+    static PLAIN: OnceCell<bool> = const { OnceCell::new() };
+}
+
+/// Whether the rules are those that change nothing, which need not be asked about each event. They alone have this answer
+/// for an event that is none (`components/plain-rules`).
+fn rules_are_plain() -> bool {
+    let ask = || {
+        let no_event = Event {
+            seq: 0,
+            id: "none".to_owned(),
+            event_type: "none".to_owned(),
+            source: "none".to_owned(),
+            task_id: None,
+            agent_id: None,
+            timestamp: "1970-01-01T00:00:00Z".to_owned(),
+            data: "{}".to_owned(),
+        };
+        matches!(rules::present(&no_event), Presentation::Show(display) if display.text == PLAIN_RULES)
+    };
+    PLAIN.with(|plain| *plain.get_or_init(ask))
+}
+
 /// What is to be shown of these events, in their order, without the hidden ones.
 pub(crate) fn show(events: Vec<Event>) -> Vec<Shown> {
+    if rules_are_plain() {
+        return events.into_iter().map(|event| Shown { event, display: None }).collect();
+    }
     let shown = events.into_iter().filter_map(|event| match rules::present(&event) {
         Presentation::Plain => Some(Shown { event, display: None }),
         Presentation::Show(display) => Some(Shown { event, display: Some(display) }),
@@ -137,4 +169,42 @@ pub(crate) fn count(filter: &Filter, after: Seq, until: Seq) -> Result<Counts, S
         }
         query.after = page.reached;
     }
+}
+
+/// Visible events by minute and type over the last `minutes`, as (minutes ago, type, events). Without rules of a user's
+/// own the store keeps the numbers; with them the newest [`SUMMARY_ROWS`] events are asked about, and the instance's
+/// streams have their turn in between.
+pub(crate) async fn summary(minutes: u32) -> Result<Vec<(u32, String, u64)>, StoreError> {
+    let now = unix_ms();
+    let stored = event_store::summary(minutes)?;
+    if rules_are_plain() {
+        return Ok(stored);
+    }
+    let this_minute = now / 60_000;
+    let mut summary = Vec::new();
+    let mut looked_at = 0;
+    for ago in stored.into_iter().map(|(ago, ..)| ago).collect::<BTreeSet<u32>>() {
+        let start = this_minute.saturating_sub(u64::from(ago)) * 60_000;
+        let after = event_store::seq_at(start, false)?;
+        let until = if ago == 0 { Seq::MAX } else { event_store::seq_at(start + 60_000, false)? };
+        let mut query = Query { filter: everything(), text: None, after, until, order: Order::Descending, limit: PAGE };
+        let mut by_type: HashMap<String, u64> = HashMap::new();
+        loop {
+            let page = event_store::read(&query)?;
+            looked_at += page.events.len();
+            for shown in show(page.events) {
+                *by_type.entry(shown.event.event_type).or_default() += 1;
+            }
+            if !page.more || looked_at >= SUMMARY_ROWS {
+                break;
+            }
+            query.until = page.reached;
+            clock::sleep_ms(1).await;
+        }
+        summary.extend(by_type.into_iter().map(|(event_type, events)| (ago, event_type, events)));
+        if looked_at >= SUMMARY_ROWS {
+            break;
+        }
+    }
+    Ok(summary)
 }

@@ -36,7 +36,12 @@ pub(crate) async fn history(config: &Config, headers: &HeaderMap, query: &str) -
     let claims = auth::identify(config, headers)?;
     claims.require(Scope::Subscribe)?;
     let asked = broadcaster::read_history_query(query, claims.types.as_deref())?;
+    let waits = asked.wait_ms > 0;
     let page = read_page(asked).await?;
+    if waits {
+        // The token may have run out while the request waited.
+        auth::identify(config, headers)?;
+    }
     let epoch = &page.bounds.epoch;
     lanes::configure(config, epoch);
     // The payloads are JSON already: they are joined, not parsed and written again.
@@ -72,16 +77,15 @@ pub(crate) fn event(config: &Config, headers: &HeaderMap, id: &str) -> Result<Re
     feed::payloads(&shown).into_iter().next().map(reply::json).ok_or_else(missing)
 }
 
-/// `GET /api/events/summary`. Counts what was logged: with thousands of events a minute, the rules are not asked about
-/// each (docs/spin.md).
-pub(crate) fn summary(config: &Config, headers: &HeaderMap, query: &str) -> Result<Response<Body>, Problem> {
+/// `GET /api/events/summary`.
+pub(crate) async fn summary(config: &Config, headers: &HeaderMap, query: &str) -> Result<Response<Body>, Problem> {
     let claims = auth::identify(config, headers)?;
     claims.require(Scope::Subscribe)?;
     let minutes = read_minutes(query)?;
     let mut by_type: BTreeMap<String, u64> = BTreeMap::new();
     let mut per_minute = vec![0u64; usize::try_from(minutes).unwrap_or(0)];
     let mut per_minute_by_type: BTreeMap<String, BTreeMap<u32, u64>> = BTreeMap::new();
-    for (ago, event_type, count) in event_store::summary(minutes)? {
+    for (ago, event_type, count) in feed::summary(minutes).await? {
         if claims.types.as_ref().is_some_and(|types| !broadcaster::allows(types, &event_type)) {
             continue;
         }

@@ -9,8 +9,8 @@ use crate::feed;
 use crate::problem::Problem;
 
 /// How long a cursor beyond the head is waited for: another instance may be a moment ahead.
-const FUTURE_WAIT_MS: u64 = 2_000;
-const FUTURE_LOOK_MS: u64 = 50;
+pub(crate) const FUTURE_WAIT_MS: u64 = 2_000;
+pub(crate) const FUTURE_LOOK_MS: u64 = 50;
 
 /// Why nothing can be read from there.
 pub(crate) enum JoinError {

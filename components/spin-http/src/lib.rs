@@ -16,13 +16,14 @@ mod bindings {
             package activity:spin-http@0.1.0;
             world feed {
                 import activity:store/event-store@0.1.0;
+                import activity:store/ended@0.1.0;
                 import activity:log/event-log@0.1.0;
                 import activity:broadcast/broadcaster@0.1.0;
                 import activity:rules/rules@0.1.0;
             }
         ",
         world: "activity:spin-http/feed",
-        additional_derives: [PartialEq],
+        additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         generate_all,
     });
 }
@@ -32,6 +33,7 @@ mod clock;
 mod config;
 mod doors;
 mod feed;
+mod grip;
 mod history;
 mod join;
 mod lanes;

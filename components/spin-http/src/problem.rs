@@ -20,6 +20,7 @@ pub(crate) enum Cause {
     Unauthenticated,
     Forbidden,
     ForeignOrigin,
+    ForeignHost,
     NotFound,
     MethodNotAllowed,
     UpgradeRequired,
@@ -41,6 +42,7 @@ impl Cause {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The token does not allow this"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign_origin", "This origin is not allowed"),
+            Self::ForeignHost => (StatusCode::FORBIDDEN, "foreign_host", "This host name is not served here"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This method is not for this resource")

@@ -1,5 +1,6 @@
 //! `POST /api/events`: a publisher's events, all or nothing, answered once they are durable.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 
 use bytes::{Bytes, BytesMut};
@@ -14,6 +15,7 @@ use crate::bindings::activity::rules::rules;
 use crate::bindings::activity::store::event_store;
 use crate::clock::unix_ms;
 use crate::config::Config;
+use crate::grip::wake;
 use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
 use crate::retention;
@@ -23,7 +25,8 @@ pub(crate) async fn publish(config: &Config, request: Request) -> Result<Respons
     auth::identify(config, request.headers())?.require(Scope::Publish)?;
     let format = body_format(request.headers())?;
     let bytes = read_body(request, config.max_body_bytes).await?;
-    let receipts = append(format, bytes, config.limits)?;
+    let (receipts, types) = append(format, bytes, config.limits)?;
+    wake::appended(config, &types);
     let epoch = event_store::bounds()?.epoch;
     let events: Vec<Value> = receipts.into_iter().map(|receipt| to_json(&epoch, receipt)).collect();
     retention::maybe_trim(config);
@@ -31,8 +34,8 @@ pub(crate) async fn publish(config: &Config, request: Request) -> Result<Respons
     Ok(reply::full(StatusCode::CREATED, "application/json", body))
 }
 
-/// Through the user's rules into the log.
-fn append(format: BodyFormat, bytes: Bytes, limits: Limits) -> Result<Vec<Receipt>, Problem> {
+/// Through the user's rules into the log. Also the types of what was appended.
+fn append(format: BodyFormat, bytes: Bytes, limits: Limits) -> Result<(Vec<Receipt>, BTreeSet<String>), Problem> {
     let body = event_log::Body { format, bytes: bytes.into() };
     let mut drafts = Vec::new();
     for (index, draft) in (0u32..).zip(event_log::parse(&body, limits)?) {
@@ -42,10 +45,11 @@ fn append(format: BodyFormat, bytes: Bytes, limits: Limits) -> Result<Vec<Receip
             })?,
         );
     }
+    let types = drafts.iter().map(|draft| draft.event_type.clone()).collect();
     let answers = event_log::append(&[Submission::Drafts(drafts)], limits, moment());
     let answer: Result<Vec<Receipt>, Refusal> =
         answers.into_iter().next().ok_or_else(|| Problem::new(Cause::Internal, "the event-log gave no answer"))?;
-    Ok(answer?)
+    Ok((answer?, types))
 }
 
 /// Now, and 128 random bits: the keys of a `RandomState` are the system's, and never the same twice.
@@ -53,6 +57,12 @@ pub(crate) fn moment() -> Moment {
     let now = unix_ms();
     let random = || RandomState::new().hash_one(now);
     Moment { now, seed: (random(), random()) }
+}
+
+/// A name for a client or a session: 128 random bits.
+pub(crate) fn random_name() -> String {
+    let Moment { seed: (high, low), .. } = moment();
+    format!("{high:016x}{low:016x}")
 }
 
 fn to_json(epoch: &str, receipt: Receipt) -> Value {
@@ -68,7 +78,7 @@ fn to_json(epoch: &str, receipt: Receipt) -> Value {
 }
 
 /// A request's body, or 413 as soon as it is known to be too large.
-async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Cause::TooLarge, format!("the body may hold at most {max_bytes} bytes"));
     let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > max_bytes) {
@@ -88,6 +98,10 @@ async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem>
 
 /// How the body is written, by its media type; parameters such as `charset` do not matter.
 fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
+    // Nothing is unpacked here, so that nothing small can become large.
+    if headers.get_all("content-encoding").iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::new(Cause::MediaType, "send the body as it is, without a `Content-Encoding`"));
+    }
     let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {

@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::doors::{self, Standing};
 use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
-use crate::{history, pages, publish, session, state, stream as live};
+use crate::{grip, history, pages, publish, session, state, stream as live};
 
 /// Answer a request. Never fails: what goes wrong is an answer, too.
 pub(crate) async fn answer(request: Request) -> Response<Body> {
@@ -28,13 +28,18 @@ pub(crate) async fn answer(request: Request) -> Response<Body> {
 /// Let it in, if it may come in.
 async fn open(request: Request) -> Result<Response<Body>, Problem> {
     let path = request.uri().path().to_owned();
+    let host = host(&request);
+    let config = config::get().await;
     // Alive is alive, whatever is missing.
     if path == "/healthz" && matches!(*request.method(), Method::GET | Method::HEAD) {
+        if let Ok(config) = config {
+            doors::check_host(request.headers(), host.as_deref(), &config.allowed)?;
+        }
         return Ok(reply::text("ok\n"));
     }
-    let config = config::get().await?;
-    let host = host(&request);
+    let config = config?;
     let headers = request.headers();
+    doors::check_host(headers, host.as_deref(), &config.allowed)?;
     let standing = doors::check(request.method(), headers, host.as_deref(), &config.allowed)?;
     let is_preflight = *request.method() == Method::OPTIONS && headers.contains_key("access-control-request-method");
     let renewal = if path == "/api/session" { None } else { session::renewal(&config, headers, host.as_deref()) };
@@ -66,10 +71,13 @@ async fn route(
     let query = request.uri().query().unwrap_or_default().to_owned();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let headers: &HeaderMap = request.headers();
+    if matches!(path, "/ws" | "/swarm/live") && *request.method() == Method::POST && grip::is_report(headers) {
+        return grip::report(config, request).await;
+    }
     match path {
         "/api/events" if *request.method() == Method::POST => publish::publish(config, request).await,
         "/api/events" if reads => history::history(config, headers, &query).await,
-        "/api/events/summary" if reads => history::summary(config, headers, &query),
+        "/api/events/summary" if reads => history::summary(config, headers, &query).await,
         "/api/events/stream" if reads => live::stream(Rc::clone(config), headers, &query).await,
         "/api/state" if reads => state::state(config, headers),
         "/api/session" if *request.method() == Method::POST => session::create(config, headers, host),
@@ -77,7 +85,7 @@ async fn route(
         "/readyz" if reads => readyz(),
         "/ws" if reads => Err(Problem::new(
             Cause::UpgradeRequired,
-            "Spin takes no WebSockets; use /api/events/stream, or a server beside it (docs/spin.md)",
+            "Spin takes no WebSockets by itself; use /api/events/stream, or a GRIP proxy in front (docs/spin.md)",
         )),
         _ => rest(config, path, reads, headers),
     }

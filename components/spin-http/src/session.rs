@@ -1,15 +1,17 @@
 //! Sessions: a token traded for a cookie that scripts cannot read, in the native host's own form, so that either knows
-//! the other's. A cookie holds for 15 minutes and never past its token, and is renewed in use. Nothing of a session is
-//! kept: a sign-out clears the browser's cookie, and a copy of it holds for the rest of its 15 minutes (docs/spin.md).
+//! the other's. A cookie holds for 15 minutes and never past its token, and is renewed in use. All that is kept of a
+//! session is that it was ended: in the store, which is what instances share.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use spin_sdk::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::auth::{self, Claims};
-use crate::bindings::activity::log::event_log::Moment;
+use crate::bindings::activity::store::ended;
 use crate::clock::unix_ms;
 use crate::config::Config;
+use crate::doors;
+use crate::grip::wake;
 use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
 
@@ -52,7 +54,23 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 fn ticket(config: &Config, headers: &HeaderMap) -> Result<Option<Ticket>, Problem> {
     let Some(cookie) = cookie(headers) else { return Ok(None) };
     let ticket = config.keys.open_cookie::<Ticket>(cookie).filter(|t| t.exp > now() && t.until > now());
-    ticket.map(Some).ok_or_else(|| Problem::unauthenticated("the session has ended; sign in again"))
+    match ticket {
+        Some(ticket) if !has_ended(&ticket.sid)? => Ok(Some(ticket)),
+        _ => Err(Problem::unauthenticated("the session has ended; sign in again")),
+    }
+}
+
+/// Whether a session was ended, by whichever instance.
+///
+/// # Errors
+/// 503 where that cannot be known.
+pub(crate) fn has_ended(session: &str) -> Result<bool, Problem> {
+    ended::has_ended(session).map_err(away)
+}
+
+fn away(why: String) -> Problem {
+    eprintln!("activity-feed: sessions cannot be looked up: {why}");
+    Problem::unavailable("the store is away")
 }
 
 /// The claims of the session cookie.
@@ -67,12 +85,7 @@ pub(crate) fn identify(config: &Config, headers: &HeaderMap) -> Result<Claims, P
 
 /// Whether the application is reached over TLS: everywhere but on loopback.
 fn is_secure(host: Option<&str>) -> bool {
-    let name = host.unwrap_or_default();
-    let name = match name.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => name,
-    };
-    !(name == "localhost" || name == "[::1]" || name.starts_with("127."))
+    host.and_then(doors::split_host).is_none_or(|(name, _)| !doors::is_loopback_name(&name))
 }
 
 fn set_cookie(value: &str, max_age: u64, host: Option<&str>) -> Option<HeaderValue> {
@@ -99,9 +112,8 @@ pub(crate) fn create(config: &Config, headers: &HeaderMap, host: Option<&str>) -
         "types": claims.types,
         "expires": claims.expires,
     });
-    let Moment { seed: (high, low), .. } = crate::publish::moment();
     let ticket = Ticket {
-        sid: claims.session.clone().unwrap_or_else(|| format!("{high:016x}{low:016x}")),
+        sid: claims.session.clone().unwrap_or_else(crate::publish::random_name),
         scope: claims.own_scopes(),
         sub: claims.subject,
         types: claims.types,
@@ -117,14 +129,18 @@ pub(crate) fn create(config: &Config, headers: &HeaderMap, host: Option<&str>) -
     Ok(response)
 }
 
-/// `DELETE /api/session`: clears the cookie.
+/// `DELETE /api/session`: clears the cookie and ends its session, its streams within a second.
 ///
 /// # Errors
-/// 401 without any credential.
+/// 401 without any credential, 503 where the end cannot be kept.
 pub(crate) fn destroy(config: &Config, headers: &HeaderMap, host: Option<&str>) -> Result<Response<Body>, Problem> {
     // A session that ended by itself is cleared all the same: who signs out must not be told to sign in first.
     if cookie(headers).is_none() {
         auth::identify(config, headers)?;
+    }
+    if let Ok(Some(ticket)) = ticket(config, headers) {
+        ended::end(&ticket.sid, ticket.until.saturating_mul(1_000)).map_err(away)?;
+        wake::session_ended(config, &ticket.sid);
     }
     let mut response = reply::full(StatusCode::NO_CONTENT, "", "");
     if let Some(cleared) = set_cookie("", 0, host) {

@@ -15,10 +15,12 @@ use crate::join;
 use crate::lanes::{self, Seat};
 use crate::problem::Problem;
 use crate::reply::{self, Body};
-use crate::state;
+use crate::{session, state};
 
 /// A comment this often, whatever else was sent: only a write finds out that the client has left.
 const HEARTBEAT_MS: u64 = 15_000;
+/// How often it is asked whether the session was ended.
+const SESSION_MS: u64 = 1_000;
 /// A store that cannot be read is asked again after this.
 const TROUBLE_MS: u64 = 500;
 
@@ -39,6 +41,8 @@ pub(crate) async fn stream(config: Rc<Config>, headers: &HeaderMap, query: &str)
         past: Some(past).filter(|past| !past.is_empty()),
         heartbeat: monotonic_ms() + HEARTBEAT_MS,
         expires: claims.expires,
+        session: claims.session,
+        look_for_session: monotonic_ms() + SESSION_MS,
     };
     let pieces = stream::unfold(live, |mut live| async move { Some((live.next().await?, live)) });
     let mut response = reply::pieces("text/event-stream", pieces);
@@ -57,6 +61,9 @@ struct Live {
     heartbeat: u64,
     /// The token's end, Unix seconds.
     expires: u64,
+    /// The session that it was opened by, and when to look next whether that was ended.
+    session: Option<String>,
+    look_for_session: u64,
 }
 
 impl Live {
@@ -67,6 +74,9 @@ impl Live {
         }
         loop {
             if self.seat.has_ended() || unix_ms() / 1_000 >= self.expires {
+                return None;
+            }
+            if self.is_signed_out() {
                 return None;
             }
             if monotonic_ms() >= self.heartbeat {
@@ -83,6 +93,17 @@ impl Live {
             }
             clock::sleep_ms(lanes::pause()).await;
         }
+    }
+
+    /// Whether the session that it was opened by was ended.
+    fn is_signed_out(&mut self) -> bool {
+        let Some(session) = &self.session else { return false };
+        if monotonic_ms() < self.look_for_session {
+            return false;
+        }
+        self.look_for_session = monotonic_ms() + SESSION_MS;
+        // Where the store is away for a moment, the next look tells.
+        session::has_ended(session).unwrap_or(false)
     }
 
     fn look(&self) -> Result<Option<String>, StoreError> {

@@ -3,12 +3,17 @@
 use std::cell::RefCell;
 
 use activity_store::sql::{self, Database, Param, Row, Value};
-use activity_store::{StoreError, schema};
+use activity_store::{StoreError, UnixMs, schema};
 
 use crate::bindings::spin::sqlite::sqlite;
 
 /// The database that the application gives its log.
 const DATABASE: &str = "default";
+
+/// Sessions that were ended; beside the log, and no part of its schema: only instances of an application share it.
+const ENDED_TABLE: &str = "activity_ended";
+const CREATE_ENDED: &str = "CREATE TABLE IF NOT EXISTS activity_ended (session TEXT PRIMARY KEY, until INTEGER NOT NULL) \
+    STRICT, WITHOUT ROWID";
 
 thread_local! {
     /// The connection of the last call, for the next one: opening costs a read of the whole schema.
@@ -38,16 +43,25 @@ impl Connection {
     /// It is a log of this version. An empty database becomes one.
     fn check(&self) -> Result<(), StoreError> {
         let tables = self.query(schema::READ_TABLES, &[])?;
-        let is_log = |row: &Row| matches!(row.first(), Some(Value::Text(name)) if name == schema::LOG_TABLE);
-        if !tables.iter().any(is_log) {
+        let is_there = |table| tables.iter().any(|row| matches!(row.first(), Some(Value::Text(name)) if name == table));
+        if !is_there(schema::LOG_TABLE) {
             // Spin has no call for several statements at once; none of the schema's holds a `;` of its own.
             return sql::write(self, || {
                 for statement in schema::SCHEMA.split(";\n").filter(|statement| !statement.trim().is_empty()) {
                     self.execute(statement, &[])?;
                 }
+                self.execute(CREATE_ENDED, &[])?;
                 Ok(())
             });
         }
+        self.check_version()?;
+        if !is_there(ENDED_TABLE) {
+            self.execute(CREATE_ENDED, &[])?;
+        }
+        Ok(())
+    }
+
+    fn check_version(&self) -> Result<(), StoreError> {
         match self.query(schema::READ_VERSION, &[])?.first().and_then(|row| row.first()) {
             Some(Value::Int(version)) if *version == schema::VERSION => Ok(()),
             Some(Value::Int(version)) => Err(StoreError::Unavailable(format!(
@@ -118,4 +132,20 @@ fn explain(error: sqlite::Error) -> StoreError {
         sqlite::Error::Io(detail) => detail,
     };
     StoreError::Unavailable(detail)
+}
+
+/// Note that a session has ended, and forget those whose cookies have.
+pub(crate) fn end_session(db: &dyn Database, session: &str, until: UnixMs, now: UnixMs) -> Result<(), StoreError> {
+    let time = |ms: UnixMs| Param::Int(i64::try_from(ms).unwrap_or(i64::MAX));
+    db.execute("DELETE FROM activity_ended WHERE until < ?1", &[time(now)])?;
+    db.execute(
+        "INSERT OR REPLACE INTO activity_ended (session, until) VALUES (?1, ?2)",
+        &[Param::Text(session), time(until)],
+    )?;
+    Ok(())
+}
+
+/// Whether that was noted.
+pub(crate) fn has_session_ended(db: &dyn Database, session: &str) -> Result<bool, StoreError> {
+    Ok(!db.query("SELECT 1 FROM activity_ended WHERE session = ?1", &[Param::Text(session)])?.is_empty())
 }

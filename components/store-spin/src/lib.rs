@@ -13,6 +13,7 @@ mod bindings {
             world store-on-spin {
                 import spin:sqlite/sqlite@3.1.0;
                 export activity:store/event-store@0.1.0;
+                export activity:store/ended@0.1.0;
             }
         ",
         world: "activity:store-spin/store-on-spin",
@@ -29,6 +30,7 @@ use activity_store::sql::{self, Database};
 use activity_store::{StoreError, UnixMs};
 
 use bindings::activity::types::types;
+use bindings::exports::activity::store::ended;
 use bindings::exports::activity::store::event_store::{self as wit, Guest};
 use database::Connection;
 
@@ -115,6 +117,16 @@ impl Guest for Component {
 
     fn save_snapshot(seq: u64, state: Vec<u8>) -> Result<(), wit::StoreError> {
         with(|db| sql::save_snapshot(db, seq, &state))
+    }
+}
+
+impl ended::Guest for Component {
+    fn end(session: String, until: u64) -> Result<(), String> {
+        with(|db| sql::write(db, || database::end_session(db, &session, until, now()))).map_err(translate::in_words)
+    }
+
+    fn has_ended(session: String) -> Result<bool, String> {
+        with(|db| database::has_session_ended(db, &session)).map_err(translate::in_words)
     }
 }
 

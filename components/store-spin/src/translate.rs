@@ -55,3 +55,8 @@ pub(crate) fn store_error(error: store::StoreError) -> wit::StoreError {
         store::StoreError::Unavailable(detail) => wit::StoreError::Unavailable(detail),
     }
 }
+
+pub(crate) fn in_words(error: wit::StoreError) -> String {
+    let (wit::StoreError::Busy(why) | wit::StoreError::Unavailable(why)) = error;
+    why
+}

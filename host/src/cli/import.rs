@@ -34,8 +34,8 @@ const GIVEN: &[&str] = &["seq", "prev", "cursor", "display"];
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// NDJSON as `export` and `tail --json` print it; - is stdin
-    #[arg(value_name = "FILE", required_unless_present = "sqlite")]
+    /// NDJSON as `export` and `tail --json` print it; - is stdin, which is also what is read without a FILE
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Read a table of this SQLite file, which stays as it is
     #[arg(long, env = "ACTIVITY_FEED_SQLITE", value_name = "FILE", conflicts_with = "file", requires = "table")]
@@ -62,13 +62,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let client = Client::new(&args.client, Scope::Publish, READ_TIMEOUT)?;
     match (&args.sqlite, &args.table, &args.file) {
         (Some(path), Some(name), _) => import_table(args, client, path, name),
+        (_, _, None) if std::io::stdin().is_terminal() => {
+            Err(super::Usage("give a FILE, NDJSON on stdin, or --sqlite FILE --table NAME".to_owned()).into())
+        }
+        (_, _, None) => import_lines(client, std::io::stdin().lock(), None),
         (_, _, Some(path)) if path.as_os_str() == "-" => import_lines(client, std::io::stdin().lock(), None),
         (_, _, Some(path)) => {
             let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
             let length = file.metadata().ok().map(|file| file.len()).filter(|length| *length > 0);
             import_lines(client, BufReader::new(file), length)
         }
-        _ => Err(super::Usage("give a FILE, or --sqlite FILE --table NAME".to_owned()).into()),
     }
 }
 

@@ -156,10 +156,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     logging::start(args.log_format);
     let options = args.options()?;
     app::run(&options, |ready| {
-        announce(ready);
+        // Before the line that scripts wait for: once that is there, so is this.
         if options.made_its_key() {
             eprintln!("sign in: {}", sign_in_url(ready, options.base_path.as_str()));
         }
+        announce(ready);
     })
 }
 

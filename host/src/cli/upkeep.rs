@@ -50,7 +50,9 @@ impl StoreArg {
 
 pub(super) fn prune(args: &PruneArgs) -> anyhow::Result<()> {
     let retention = Retention { age: args.older_than.map(|Span(age)| age), events: args.keep };
-    let removed = retention::apply(&args.store.open()?, retention)?;
+    let store = args.store.open()?;
+    let removed = retention::apply(&store, retention)?;
+    store.shrink()?;
     say(&format!("{removed} events removed"));
     Ok(())
 }

@@ -36,6 +36,8 @@ impl World for EventLogWorld {
 /// One instance; it lives on one thread.
 pub struct EventLog {
     pub(super) instance: Instance<EventLogWorld>,
+    /// See [`EventLog::has_appended`].
+    pub(super) appended: bool,
 }
 
 impl EventLog {
@@ -52,8 +54,14 @@ impl EventLog {
     ) -> Result<Vec<Result<Vec<Receipt>, Refusal>>, CallError> {
         let submissions: Vec<_> = submissions.into_iter().map(Into::into).collect();
         let moment = Moment { now: crate::clock::unix_ms(), seed: seed()? };
+        let appended = &mut self.appended;
+        *appended = false;
         let answers = self.instance.call(|exports, store| {
-            exports.activity_log_event_log().call_append(store, &submissions, limits.into(), moment)
+            store.data_mut().appended = false;
+            let log = exports.activity_log_event_log();
+            let answers = log.call_append(&mut *store, &submissions, limits.into(), moment);
+            *appended = store.data().appended;
+            answers
         })?;
         if answers.len() != submissions.len() {
             return Err(CallError::Trapped { component: NAME, cause: "one answer a submission was due".to_owned() });
@@ -62,6 +70,12 @@ impl EventLog {
             .into_iter()
             .map(|answer| answer.map(|r| r.into_iter().map(Into::into).collect()).map_err(Into::into))
             .collect())
+    }
+
+    /// Whether the last `append` has put events into the log, also when it failed afterwards.
+    #[must_use]
+    pub fn has_appended(&self) -> bool {
+        self.appended
     }
 
     /// Takes a body apart without judging the events, for `rules` to have them in hand.

@@ -9,6 +9,8 @@ use crate::store::{EventStore, StoreError};
 pub struct StoreView<'a> {
     pub log: Option<&'a dyn EventStore>,
     pub meter: &'a mut Meter,
+    /// Set once something was appended.
+    pub appended: &'a mut bool,
 }
 
 impl StoreView<'_> {
@@ -27,6 +29,7 @@ impl wit::Host for StoreView<'_> {
     ) -> Result<Vec<Result<Vec<wit::Appended>, wit::Conflict>>, wit::StoreError> {
         let groups: Vec<Vec<_>> = groups.into_iter().map(|g| g.into_iter().map(Into::into).collect()).collect();
         let results = self.ask(|log| log.append(&groups))?;
+        *self.appended |= results.iter().any(Result::is_ok);
         Ok(results
             .into_iter()
             .map(|group| group.map(|g| g.into_iter().map(Into::into).collect()).map_err(Into::into))

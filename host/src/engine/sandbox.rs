@@ -27,6 +27,8 @@ pub struct State {
     pub meter: Meter,
     /// Only the event-log has one.
     log: Option<Arc<dyn EventStore>>,
+    /// The call under way has appended something to it.
+    pub appended: bool,
 }
 
 impl WasiView for State {
@@ -45,12 +47,12 @@ impl State {
             .build();
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(MAX_RESOURCES);
-        Self { wasi, resources, memory: Memory::default(), meter: Meter::new(), log }
+        Self { wasi, resources, memory: Memory::default(), meter: Meter::new(), log, appended: false }
     }
 
     /// What the event-log's import sees of it.
     fn store_view(&mut self) -> StoreView<'_> {
-        StoreView { log: self.log.as_deref(), meter: &mut self.meter }
+        StoreView { log: self.log.as_deref(), meter: &mut self.meter, appended: &mut self.appended }
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Client {
     pub html: bool,
     /// It is sent back what it sends, and nothing else (tests of the framing).
     pub echo: bool,
+    /// Its handshake agreed on compression (`websocket::deflate`).
+    pub deflate: bool,
     standing: Mutex<Standing>,
     /// The grant's `expires`, readable by the shard's sweep without a lock.
     expires: AtomicU64,
@@ -64,7 +66,16 @@ impl Client {
     pub fn new(name: String, html: bool, grant: Grant, guard: Box<dyn Any + Send + Sync>) -> Self {
         let expires = AtomicU64::new(grant.expires);
         let standing = Mutex::new(Standing { grant, labels: Vec::new(), started: false });
-        Self { name, html, echo: false, standing, expires, next_subscription: AtomicU32::new(0), _guard: guard }
+        Self {
+            name,
+            html,
+            echo: false,
+            deflate: false,
+            standing,
+            expires,
+            next_subscription: AtomicU32::new(0),
+            _guard: guard,
+        }
     }
 
     /// A client that is sent back what it sends; it has nothing to subscribe to.
@@ -73,6 +84,12 @@ impl Client {
         let client = Self { echo: true, ..Self::new(name, false, grant, guard) };
         client.start();
         client
+    }
+
+    /// The same client, whose handshake agreed on compression or did not.
+    #[must_use]
+    pub fn compressed(self, deflate: bool) -> Self {
+        Self { deflate, ..self }
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

@@ -77,20 +77,33 @@ async fn fetch(core: &Arc<HubCore>, fill: &Fill) -> Result<Vec<Arc<Frame>>, HubE
             match kind {
                 FillKind::Events(reason) => {
                     let mut items = join::range(feed, &key.filter, from, to, buffer, reason)?;
+                    // The lane's next frame says `prev: to`. A client that was told of less would think that it has
+                    // missed something.
                     if reason == Reason::Slow {
                         items.push(Item::CaughtUp(to));
+                    } else if !reaches(&items, to) {
+                        items.push(Item::Position(to));
                     }
                     Ok(items)
                 }
                 FillKind::Report(reason) => {
                     let report = join::report(feed, &key.filter, from, to, reason)?;
-                    Ok(if report.count == Some(0) { Vec::new() } else { vec![Item::Skipped(report)] })
+                    Ok(vec![if report.count == Some(0) { Item::Position(to) } else { Item::Skipped(report) }])
                 }
             }
         })
         .await?;
     core.count_skipped(&items);
     core.render(&fill.key, items).await
+}
+
+/// Whether the last of these settles everything up to `to`.
+fn reaches(items: &[Item], to: Seq) -> bool {
+    match items.last() {
+        Some(Item::Event(shown, _)) => shown.event.seq == to,
+        Some(Item::Skipped(skipped)) => skipped.to == to,
+        _ => false,
+    }
 }
 
 impl HubCore {

@@ -1,11 +1,11 @@
 //! One frame as it goes over the wire, made once and shared by all who get it, with the range of the log it settles.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use crate::engine::words::{Format, FrameKind, Item, LaneFrame, Shown};
-use crate::hub::websocket;
+use crate::hub::websocket::{self, deflate::Packer};
 use crate::store::Seq;
 
 /// Wire bytes and what they mean to a position.
@@ -19,7 +19,21 @@ pub struct Frame {
     pub to: Seq,
     /// With the WebSocket header, or as a message of an event stream.
     pub bytes: Bytes,
+    /// The same packed, made for the first who wants it so.
+    pack: Pack,
 }
+
+/// Whether there is a packed form of a frame.
+#[derive(Debug)]
+enum Pack {
+    /// It is for one client, small, or no WebSocket's: what packing saves is less than it costs.
+    Never,
+    /// Of a lane: once for all. None when nothing was saved.
+    Once(OnceLock<Option<Bytes>>),
+}
+
+/// Frames below this many bytes go as they are.
+const LEAST_PACKED: usize = 128;
 
 /// What a frame tells, as far as positions care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +58,12 @@ impl Frame {
             FrameKind::Position => Told::Position,
             FrameKind::State => Told::Aside,
         };
-        Arc::new(Self { kind, from: frame.from, to: frame.to, bytes: wire(format, &frame.text) })
+        let bytes = wire(format, &frame.text);
+        let pack = match format {
+            Format::Json | Format::Html if bytes.len() >= LEAST_PACKED => Pack::Once(OnceLock::new()),
+            _ => Pack::Never,
+        };
+        Arc::new(Self { kind, from: frame.from, to: frame.to, bytes, pack })
     }
 
     /// The frames of `items` as the broadcaster has rendered them; a text that is empty is no frame, but its range
@@ -61,7 +80,7 @@ impl Frame {
                     Item::CaughtUp(seq) | Item::Position(seq) => (Told::Position, *seq, *seq),
                     _ => (Told::Aside, 0, 0),
                 };
-                Arc::new(Self { kind, from, to, bytes: wire(format, text) })
+                Self::plain(kind, from, to, wire(format, text))
             })
             .collect()
     }
@@ -69,7 +88,24 @@ impl Frame {
     /// An answer that settles nothing.
     #[must_use]
     pub fn aside(bytes: Bytes) -> Arc<Self> {
-        Arc::new(Self { kind: Told::Aside, from: 0, to: 0, bytes })
+        Self::plain(Told::Aside, 0, 0, bytes)
+    }
+
+    /// A frame for one client.
+    #[must_use]
+    pub fn plain(kind: Told, from: Seq, to: Seq, bytes: Bytes) -> Arc<Self> {
+        Arc::new(Self { kind, from, to, bytes, pack: Pack::Never })
+    }
+
+    /// What goes to a client that takes packed messages.
+    #[must_use]
+    pub fn packed(&self, packer: &mut Packer) -> &Bytes {
+        match &self.pack {
+            Pack::Never => &self.bytes,
+            Pack::Once(once) => {
+                once.get_or_init(|| websocket::packed(&self.bytes, packer)).as_ref().unwrap_or(&self.bytes)
+            }
+        }
     }
 }
 

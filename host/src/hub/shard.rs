@@ -5,12 +5,18 @@
 //! comes before it. What must be read from the log for one client (a gap, a report counted anew) is fetched elsewhere
 //! while that client's frames are held. Nothing here blocks; a socket that would is given a bounded queue.
 
+#[cfg(target_os = "linux")]
+mod burst;
+#[cfg(not(target_os = "linux"))]
+#[path = "shard/no_burst.rs"]
+mod burst;
 mod closing;
 mod command;
 mod connection;
 mod inbound;
 mod outbound;
 mod pace;
+mod round;
 mod subscriptions;
 mod sweep;
 
@@ -32,10 +38,13 @@ use crate::hub::client::Client;
 use crate::hub::frame::Frame;
 use crate::hub::lanes::LaneRef;
 use crate::hub::websocket::close;
+use crate::hub::websocket::deflate::Packer;
 use crate::store::Seq;
 
+use burst::Burst;
 use connection::{Connection, Transport};
 use pace::Pace;
+use round::Staged;
 use sweep::beat_ms;
 
 pub use command::{
@@ -81,6 +90,14 @@ struct Shard {
     gathering: Arc<AtomicBool>,
     /// Event frames sent and not yet counted: the count is shared with other shards, and too dear to touch for each.
     sent: u64,
+    /// For clients that take packed messages.
+    packer: Packer,
+    /// How many sockets are written to at once, where the system can.
+    burst: Option<Burst>,
+    /// What the next burst writes. Empty but during a round.
+    staged: Vec<Staged>,
+    /// Reused from one burst to the next.
+    results: Vec<Option<io::Result<usize>>>,
     /// Reused from one delivery to the next.
     roster: Vec<(usize, u32)>,
     /// Reused from one client to the next: places in the run of frames.
@@ -105,6 +122,10 @@ pub fn run(index: usize, core: Arc<HubCore>, parts: Parts) {
         pace: Pace::new(),
         gathering: parts.gathering,
         sent: 0,
+        packer: Packer::default(),
+        burst: Burst::new(),
+        staged: Vec::new(),
+        results: Vec::new(),
         roster: Vec::new(),
         due: Vec::new(),
     };

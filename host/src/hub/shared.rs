@@ -2,6 +2,7 @@
 //! begin subscriptions, count.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
@@ -39,6 +40,8 @@ pub struct HubCore {
     pub(super) feed: Arc<Feed>,
     pub(super) settings: Settings,
     pub(super) shards: Vec<ShardHandle>,
+    /// Connections are given to the shards in turn.
+    pub(super) next_shard: AtomicUsize,
     pub(super) lanes: Sender<Command>,
     /// Broadcasters without lanes: they read messages and queries, and render what is for one client.
     pub(super) renderers: Pool<Broadcaster>,

@@ -1,7 +1,10 @@
 //! The framing of RFC 6455, without I/O: reads what a client's bytes mean, writes what a server sends.
 //!
 //! Strict on the way in (a frame that the RFC forbids ends the connection with the RFC's code), bounded (one message
-//! holds at most [`MAX_MESSAGE`] bytes, checked before anything is kept), and without extensions: none is negotiated.
+//! holds at most [`MAX_MESSAGE`] bytes, checked before anything is kept). Of extensions there is one, [`deflate`], and
+//! only where the handshake agreed on it.
+
+pub mod deflate;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -45,6 +48,10 @@ pub mod close {
     pub const TOKEN_EXPIRED: CloseCode = 4202;
 }
 
+const TOO_BIG: Violation = violation(close::TOO_BIG, "a message holds at most 65536 bytes");
+
+/// The first reserved bit of a frame.
+const PACKED: u8 = 0x40;
 const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
@@ -85,6 +92,8 @@ const fn violation(code: CloseCode, reason: &'static str) -> Violation {
 /// Puts frames together again. Holds nothing between messages.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    /// Messages may be packed.
+    deflate: bool,
     /// Bytes of a frame that has not come whole.
     partial: Vec<u8>,
     /// The fragments of a message so far.
@@ -95,6 +104,7 @@ pub struct Decoder {
 #[derive(Debug)]
 struct Message {
     text: bool,
+    packed: bool,
     bytes: Vec<u8>,
     /// So many of the bytes are known to be UTF-8: each is looked at once, however small the fragments are.
     checked: usize,
@@ -107,7 +117,7 @@ impl Message {
         } else {
             self.bytes.extend_from_slice(&payload);
         }
-        if !self.text {
+        if !self.text || self.packed {
             return Ok(());
         }
         match str::from_utf8(self.bytes.get(self.checked..).unwrap_or_default()) {
@@ -123,6 +133,8 @@ impl Message {
 /// A frame's header, once it has come whole.
 struct Header {
     fin: bool,
+    /// The first reserved bit: the message is packed (RFC 7692 section 6).
+    packed: bool,
     opcode: u8,
     mask: [u8; 4],
     /// Bytes of the header itself.
@@ -132,6 +144,12 @@ struct Header {
 }
 
 impl Decoder {
+    /// For a connection that has agreed on [`deflate`], or has not.
+    #[must_use]
+    pub fn new(deflate: bool) -> Self {
+        Self { deflate, ..Self::default() }
+    }
+
     /// Take in bytes as they came.
     pub fn push(&mut self, bytes: &[u8]) {
         self.partial.extend_from_slice(bytes);
@@ -149,7 +167,7 @@ impl Decoder {
     /// The connection is to be closed with the violation's code; nothing more is to be read from it.
     pub fn decode(&mut self) -> Result<Option<Incoming>, Violation> {
         let held = self.message.as_ref().map_or(0, |message| message.bytes.len());
-        let Some(header) = Header::parse(&self.partial, held)? else { return Ok(None) };
+        let Some(header) = Header::parse(&self.partial, held, self.deflate)? else { return Ok(None) };
         let end = header.size + header.length;
         let Some(masked) = self.partial.get(header.size..end) else { return Ok(None) };
         let payload: Vec<u8> = masked.iter().zip(header.mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
@@ -171,7 +189,7 @@ impl Decoder {
             (CONTINUATION, Some(message)) => message,
             (CONTINUATION, None) => return Err(violation(close::PROTOCOL, "nothing to continue")),
             (_, Some(_)) => return Err(violation(close::PROTOCOL, "the message before is not finished")),
-            (opcode, None) => Message { text: opcode == TEXT, bytes: Vec::new(), checked: 0 },
+            (opcode, None) => Message { text: opcode == TEXT, packed: header.packed, bytes: Vec::new(), checked: 0 },
         };
         // A whole text is checked once, as it becomes a string.
         if header.fin && message.bytes.is_empty() {
@@ -183,6 +201,12 @@ impl Decoder {
             self.message = Some(message);
             return Ok(Incoming::Fragment);
         }
+        if message.packed {
+            message.bytes = deflate::unpack(&message.bytes, MAX_MESSAGE).map_err(|broken| match broken {
+                deflate::Broken::Data => violation(close::NOT_UTF8, "a compressed message that does not unpack"),
+                deflate::Broken::TooBig => TOO_BIG,
+            })?;
+        }
         if !message.text {
             return Ok(Incoming::Binary(message.bytes));
         }
@@ -193,12 +217,13 @@ impl Decoder {
 }
 
 impl Header {
-    /// `held` are the bytes of the message that this frame may continue.
-    fn parse(bytes: &[u8], held: usize) -> Result<Option<Self>, Violation> {
+    /// `held` are the bytes of the message that this frame may continue, `deflate` whether messages may be packed.
+    fn parse(bytes: &[u8], held: usize, deflate: bool) -> Result<Option<Self>, Violation> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         let (fin, opcode) = (first & 0x80 != 0, first & 0x0F);
-        if first & 0x70 != 0 {
-            return Err(violation(close::PROTOCOL, "a reserved bit is set, and no extension was agreed on"));
+        let packed = first & PACKED != 0;
+        if first & 0x30 != 0 || packed && !(deflate && matches!(opcode, TEXT | BINARY)) {
+            return Err(violation(close::PROTOCOL, "a reserved bit is set that no extension was agreed on for"));
         }
         let control = opcode & 0x8 != 0;
         if !matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG) {
@@ -225,10 +250,10 @@ impl Header {
         let held = if control { 0 } else { held };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length.saturating_add(held) > MAX_MESSAGE {
-            return Err(violation(close::TOO_BIG, "a message holds at most 65536 bytes"));
+            return Err(TOO_BIG);
         }
         let Some((mask, after)) = after.split_first_chunk::<4>() else { return Ok(None) };
-        Ok(Some(Self { fin, opcode, mask: *mask, size: bytes.len() - after.len(), length }))
+        Ok(Some(Self { fin, packed, opcode, mask: *mask, size: bytes.len() - after.len(), length }))
     }
 }
 
@@ -270,6 +295,17 @@ fn frame(opcode: u8, payload: &[u8]) -> Bytes {
 #[must_use]
 pub fn text(payload: &str) -> Bytes {
     frame(TEXT, payload.as_bytes())
+}
+
+/// A text frame again, packed; none where that saves nothing. `plain` is as [`text`] made it.
+#[must_use]
+pub fn packed(plain: &[u8], packer: &mut deflate::Packer) -> Option<Bytes> {
+    let header = match plain.get(1)? {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    packer.pack(plain.get(header..)?).map(|payload| frame(PACKED | TEXT, &payload))
 }
 
 /// A binary frame.

@@ -32,6 +32,9 @@ use tail::{Look, Tail};
 /// How often a waiting follower looks for what other processes have committed.
 const POLL: Duration = Duration::from_millis(50);
 
+/// How long a log that shrinks waits for those who read it.
+const SHRINK_WAIT: Duration = Duration::from_secs(5);
+
 /// Pages given back to the file system by one trim at most; each may move another page.
 const VACUUM_PAGES: u32 = 4_096;
 
@@ -131,6 +134,40 @@ impl SqliteStore {
         sql::write(&*writer, || work(&writer))
     }
 
+    /// Give the pages of what was removed back to the system, however many they are.
+    ///
+    /// # Errors
+    /// As any write. Where others read the log the whole time the file shrinks later, by their checkpoint.
+    pub fn shrink(&self) -> Result<(), StoreError> {
+        while self.vacuum()? > 0 {}
+        let deadline = Instant::now() + SHRINK_WAIT;
+        loop {
+            let writer = self.lock_writer()?;
+            let busy: bool =
+                writer.with(|raw| raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)))?;
+            drop(writer);
+            // A checkpoint of somebody else is under way: SQLite does not wait for that by itself.
+            if !busy || Instant::now() >= deadline {
+                return Ok(());
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Give some pages back that are no longer in use by anything, which needs no transaction with the rest. Returns how
+    /// many are left.
+    fn vacuum(&self) -> Result<i64, StoreError> {
+        let writer = self.lock_writer()?;
+        writer.with(|raw| {
+            {
+                let mut statement = raw.prepare(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES})"))?;
+                let mut rows = statement.query([])?;
+                while rows.next()?.is_some() {}
+            }
+            raw.query_row("PRAGMA freelist_count", [], |row| row.get(0))
+        })
+    }
+
     fn lock_writer(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
         self.check_file()?;
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,14 +246,11 @@ impl EventStore for SqliteStore {
         let removed = self.write(|db| sql::trim(db, until, max_rows, clock::unix_ms()))?;
         if removed > 0 {
             self.checkpointer.committed(removed);
-            // What it gives back is no longer in use by anything, so it needs no transaction with the rest.
-            let writer = self.lock_writer()?;
-            writer.with(|raw| {
-                let mut statement = raw.prepare(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES})"))?;
-                let mut rows = statement.query([])?;
-                while rows.next()?.is_some() {}
-                Ok(())
-            })?;
+            self.vacuum()?;
+        }
+        if removed < u64::from(max_rows) {
+            // The file ends where it should only once the write-ahead log has been moved into it.
+            self.checkpointer.request();
         }
         Ok(removed)
     }

@@ -7,7 +7,7 @@ pub mod keys;
 mod revoked;
 pub mod secret;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::{HeaderMap, header};
@@ -134,6 +134,14 @@ impl Auth {
             .map_err(|source| KeyError::Make { path: PathBuf::from("(session key)"), source })?;
         let (keys, revoked) = (RwLock::new(Arc::new(keys)), RwLock::new(Arc::new(revoked)));
         Ok(Self { source, keys, revoked_file, revoked, sessions })
+    }
+
+    /// Keeps sign-outs in this file from now on, and takes up those that an earlier process has left there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn keep_sign_outs(&self, path: &Path) -> std::io::Result<()> {
+        self.sessions.keep_ended_in(path)
     }
 
     /// Reads the keys again and swaps them. Connections that are open stay; what was signed with keys that are gone

@@ -3,9 +3,11 @@
 //! ended. That a request which comes by the cookie was not made by another site's page is seen to by `SameSite=Strict`
 //! and by the Origin check (`origin.rs`).
 
-use std::collections::HashMap;
+mod ended;
+
 use std::io;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,13 +16,12 @@ use serde_json::json;
 
 use super::auth::{Auth, AuthError, Claims, Keys, Scopes, Secret, unix_seconds};
 use super::error::Problem;
+use ended::Ended;
 
 /// The cookie's name.
 pub const COOKIE: &str = "activity_feed_session";
 /// Seconds that a cookie holds.
 const LIFE_SECONDS: u64 = 15 * 60;
-/// Ended sessions that are remembered at most; each till the token behind it ends.
-const MAX_ENDED: usize = 10_000;
 
 /// How the cookie is set.
 #[derive(Clone, Debug)]
@@ -77,8 +78,7 @@ impl SessionKey {
 /// All that the server knows of sessions: how to tell its own cookies, and which sessions were ended.
 pub(super) struct Sessions {
     key: RwLock<SessionKey>,
-    /// Session to the second after which no cookie of it can hold.
-    ended: Mutex<HashMap<String, u64>>,
+    ended: Ended,
 }
 
 /// The session key of a token secret: a restart or another node on the same secret knows the same cookies.
@@ -90,7 +90,7 @@ impl Sessions {
     pub(super) fn new(secret: Option<&Secret>) -> io::Result<Self> {
         // With a JWK set there is no secret to derive from: a restart ends all sessions.
         let secret = secret.map_or_else(Secret::random, |secret| Ok(derived(secret)))?;
-        Ok(Self { key: RwLock::new(SessionKey::new(secret)), ended: Mutex::default() })
+        Ok(Self { key: RwLock::new(SessionKey::new(secret)), ended: Ended::default() })
     }
 
     pub(super) fn rekey(&self, secret: Option<&Secret>) {
@@ -117,20 +117,19 @@ impl Sessions {
         Ok(Some(ticket))
     }
 
-    pub(super) fn has_ended(&self, sid: &str) -> bool {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(sid)
+    /// Keep the sign-outs in this file, too.
+    pub(super) fn keep_ended_in(&self, path: &Path) -> io::Result<()> {
+        self.ended.keep_in(path)
     }
 
-    fn end(&self, sid: String, until: u64, now: u64) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        if ended.len() >= MAX_ENDED {
-            ended.retain(|_, until| *until > now);
-        }
-        if ended.len() >= MAX_ENDED {
-            let soonest = ended.iter().min_by_key(|(_, until)| **until).map(|(sid, _)| sid.clone());
-            soonest.and_then(|sid| ended.remove(&sid));
-        }
-        ended.insert(sid, until);
+    pub(super) fn has_ended(&self, sid: &str) -> bool {
+        self.ended.holds(sid)
+    }
+
+    fn end(&self, ticket: &Ticket, now: u64) {
+        // Nothing renews it any more, so the youngest of its cookies ends within one life.
+        let until = ticket.until.min(now.saturating_add(LIFE_SECONDS));
+        self.ended.add(ticket.sid.clone(), until, now);
     }
 
     /// `Set-Cookie` for a ticket that holds from now.
@@ -207,7 +206,7 @@ pub fn destroy(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Result<
     let now = unix_seconds();
     // One that ended by itself is cleared all the same: who signs out must not be told to sign in first.
     let ended = auth.sessions.ticket(headers, now).unwrap_or_default().map(|ticket| {
-        auth.sessions.end(ticket.sid.clone(), ticket.until, now);
+        auth.sessions.end(&ticket, now);
         ticket.sid
     });
     if cookie(headers).is_none() {
@@ -365,15 +364,5 @@ mod tests {
         assert_eq!(rig.auth.verify(&value), Err(AuthError::Signature));
         let token = rig.token(60).get(header::AUTHORIZATION).unwrap().to_str().unwrap()[7..].to_owned();
         assert_eq!(rig.auth.identify(&sent(&format!("{COOKIE}={token}"))).unwrap_err().status(), 401);
-    }
-
-    #[test]
-    fn the_list_of_ended_sessions_is_bounded() {
-        let sessions = Sessions::new(None).unwrap();
-        for n in 0..MAX_ENDED as u64 + 10 {
-            sessions.end(format!("s{n}"), 1_000 + n, 0);
-        }
-        assert_eq!(sessions.ended.lock().unwrap().len(), MAX_ENDED);
-        assert!(!sessions.has_ended("s0") && sessions.has_ended("s10009"));
     }
 }

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,7 @@ use sha1::{Digest, Sha1};
 
 use crate::engine::words::Subscription;
 use crate::hub::client::Client;
+use crate::hub::websocket::deflate;
 use crate::web::auth::Scope;
 use crate::web::error::{Cause, Problem};
 use crate::web::limits::ClientIp;
@@ -35,8 +36,8 @@ pub async fn socket(
     ClientIp(ip): ClientIp,
     mut request: Request,
 ) -> Result<Response, Problem> {
+    let accept = accept_key(&request)?;
     let headers = request.headers();
-    let accept = accept_key(headers)?;
     let identity = site.auth.identify_socket(headers)?;
     identity.claims.require(Scope::Subscribe)?;
     let grant = grant_of(&identity.claims);
@@ -44,20 +45,24 @@ pub async fn socket(
     let query = request.uri().query().unwrap_or_default().to_owned();
     let html = form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "format" && value == "html");
     let at_once = if html { Some(site.hub.read_stream_query(query, None, true, &grant).await?) } else { None };
-    let client = Arc::new(Client::new(random_name(), html, grant, Box::new(guard)));
-    upgrade(site, &mut request, client, at_once);
-    Ok(switch(accept, identity.protocol))
+    let extension = compression(request.headers());
+    let client = Client::new(random_name(), html, grant, Box::new(guard));
+    let client = client.compressed(extension.is_some());
+    upgrade(site, &mut request, Arc::new(client), at_once);
+    Ok(switch(accept, identity.protocol, extension))
 }
 
 /// `/echo`, which the test-only program of that name serves to suites of RFC 6455: the same handshake, limits, framing
 /// and shard, with what a client says as the answer.
 pub async fn echo(State(site): State<Site>, ClientIp(ip): ClientIp, mut request: Request) -> Result<Response, Problem> {
-    let accept = accept_key(request.headers())?;
+    let accept = accept_key(&request)?;
     let identity = site.auth.identify_socket(request.headers())?;
     let guard = site.limits.open(ip)?;
-    let client = Arc::new(Client::echo(random_name(), grant_of(&identity.claims), Box::new(guard)));
-    upgrade(site, &mut request, client, None);
-    Ok(switch(accept, identity.protocol))
+    let extension = compression(request.headers());
+    let client = Client::echo(random_name(), grant_of(&identity.claims), Box::new(guard));
+    let client = client.compressed(extension.is_some());
+    upgrade(site, &mut request, Arc::new(client), None);
+    Ok(switch(accept, identity.protocol, extension))
 }
 
 /// Once the answer is sent, the socket goes to the hub.
@@ -72,7 +77,7 @@ fn upgrade(site: Site, request: &mut Request, client: Arc<Client>, at_once: Opti
 }
 
 /// The answer to a handshake.
-fn switch(accept: HeaderValue, protocol: Option<&'static str>) -> Response {
+fn switch(accept: HeaderValue, protocol: Option<&'static str>, extension: Option<&'static str>) -> Response {
     let headers = [
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
@@ -82,7 +87,16 @@ fn switch(accept: HeaderValue, protocol: Option<&'static str>) -> Response {
     if let Some(protocol) = protocol {
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     }
+    if let Some(extension) = extension {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(extension));
+    }
     response
+}
+
+/// The answer to what a client offers to compress with.
+fn compression(headers: &HeaderMap) -> Option<&'static str> {
+    let lines = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).into_iter();
+    deflate::accept(lines.filter_map(|line| line.to_str().ok()))
 }
 
 async fn take_over(
@@ -123,10 +137,14 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 /// Check the handshake (RFC 6455 section 4.2.1) and answer its key.
-fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
+fn accept_key<B>(request: &Request<B>) -> Result<HeaderValue, Problem> {
+    let headers = request.headers();
     let upgrade =
         || Problem::new(Cause::UpgradeRequired, "this is a WebSocket: send the handshake of RFC 6455, version 13");
-    if !is_upgrade(headers) || headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    let versions: Vec<&[u8]> =
+        headers.get_all(header::SEC_WEBSOCKET_VERSION).iter().map(HeaderValue::as_bytes).collect();
+    // HTTP/1.0 knows no upgrade: a proxy that speaks it would take the frames for a body.
+    if request.version() < Version::HTTP_11 || !is_upgrade(headers) || versions != [b"13".as_slice()] {
         return Err(upgrade());
     }
     let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).into_iter();
@@ -147,15 +165,21 @@ mod tests {
 
     #[test]
     fn the_key_is_answered_as_in_the_rfc() {
-        let mut headers = HeaderMap::new();
+        let mut request = Request::new(());
+        let headers = request.headers_mut();
         headers.insert(header::UPGRADE, HeaderValue::from_static("WebSocket"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive, Upgrade"));
         headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
-        assert_eq!(accept_key(&headers).ok(), Some(HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
-        headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_static("short"));
-        assert!(accept_key(&headers).is_err());
-        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("8"));
-        assert!(accept_key(&headers).is_err());
+        assert_eq!(accept_key(&request).ok(), Some(HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
+        request.headers_mut().append(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("8"));
+        assert!(accept_key(&request).is_err(), "two versions");
+        request.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        assert!(accept_key(&request).is_ok());
+        *request.version_mut() = Version::HTTP_10;
+        assert!(accept_key(&request).is_err(), "HTTP/1.0");
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_static("short"));
+        assert!(accept_key(&request).is_err());
     }
 }

@@ -26,8 +26,9 @@ pub async fn stream(
 ) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
     let guard = site.limits.open(ip)?;
-    let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
-    let last_event_id = last_event_id.map(str::to_owned);
+    // One that is no text is no cursor, and is told so: to pass over it would lose what lies between in silence.
+    let last_event_id = headers.get("last-event-id").filter(|id| !id.is_empty());
+    let last_event_id = last_event_id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
     let subscription = site.hub.read_stream_query(query.unwrap_or_default(), last_event_id, false, &grant).await?;
     let prepared = site.hub.prepare(grant.is_unrestricted(), subscription).await?;
     let client = Arc::new(Client::new(random_name(), false, grant, Box::new(guard)));

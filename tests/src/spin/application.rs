@@ -22,9 +22,10 @@ use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ProxyHandler, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
-use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::compose::{self, Dependency};
+use super::outside::Outside;
 use super::sqlite::{self, SqliteView};
 use crate::{Client, Sse, tokens};
 
@@ -127,16 +128,15 @@ impl Application {
     }
 }
 
-/// `[component.feed.dependencies]`: (interface, file, `inherit_configuration`).
-pub const DEPENDENCIES: [(&str, &str, bool); 4] = [
+/// `[component.feed.dependencies]`: (package or interface, file, `inherit_configuration`).
+pub const DEPENDENCIES: [(&str, &str, bool); 3] = [
     ("activity:broadcast/broadcaster@0.1.0", "broadcaster.wasm", false),
-    ("activity:log/event-log@0.1.0", "log-on-spin.wasm", true),
-    ("activity:store/event-store@0.1.0", "store.wasm", true),
+    ("activity:log@0.1.0", "log-on-spin.wasm", true),
     ("activity:rules/rules@0.1.0", "rules.wasm", false),
 ];
 
 /// The variables of `spin.toml`, with a secret.
-pub const DEFAULTS: [(&str, &str); 8] = [
+pub const DEFAULTS: [(&str, &str); 10] = [
     ("secret", tokens::SECRET),
     ("rate", "10"),
     ("buffer", "100"),
@@ -145,6 +145,8 @@ pub const DEFAULTS: [(&str, &str); 8] = [
     ("max_event_bytes", "65536"),
     ("max_body_bytes", "1048576"),
     ("allowed_origins", ""),
+    ("grip_url", ""),
+    ("grip_key", ""),
 ];
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
@@ -158,8 +160,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 
 /// The application joined with its dependencies, compiled.
 fn service(options: &Options) -> wasmtime::Result<ServicePre<State>> {
-    let dependency = |(interface, file, inherits): (&'static str, &str, bool)| Dependency {
-        interface,
+    let dependency = |(name, file, inherits): (&'static str, &str, bool)| Dependency {
+        name,
         wasm: match &options.rules {
             Some(rules) if file == "rules.wasm" => rules.clone(),
             _ => super::built(file),
@@ -208,11 +210,11 @@ fn linker() -> wasmtime::Result<Linker<State>> {
 }
 
 async fn serve(listener: TcpListener, handler: ProxyHandler<Served>) {
-    while let Ok((socket, _)) = listener.accept().await {
+    while let Ok((socket, peer)) = listener.accept().await {
         let handler = handler.clone();
         tokio::spawn(async move {
             let _ = socket.set_nodelay(true);
-            let service = service_fn(move |request| answer(handler.clone(), request));
+            let service = service_fn(move |request| answer(handler.clone(), peer, request));
             let mut http = hyper::server::conn::http1::Builder::new();
             let _ = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service).await;
         });
@@ -221,12 +223,30 @@ async fn serve(listener: TcpListener, handler: ProxyHandler<Served>) {
 
 async fn answer(
     handler: ProxyHandler<Served>,
+    peer: SocketAddr,
     request: hyper::Request<hyper::body::Incoming>,
-) -> Result<hyper::Response<WasiBody>, hyper::http::Error> {
+) -> Result<hyper::Response<WasiBody>, Box<dyn std::error::Error + Send + Sync>> {
     let (mut parts, body) = request.into_parts();
-    // Spin gives the whole address.
-    let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost").to_owned();
+    // Spin gives the whole address, and hangs up on who names no host, or two that differ.
+    let named = parts.headers.get("host").map(|host| host.to_str().map(str::to_owned)).transpose()?;
+    let target = parts.uri.authority().map(|authority| authority.as_str().to_owned());
+    if named.is_some() && target.is_some() && named != target {
+        return Err("the Host header and the target differ".into());
+    }
+    let host = named.or(target).ok_or("there is no Host header")?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    // It says who asks, and what for, behind what the client may have sent under the same names.
+    for (name, value) in [
+        ("spin-path-info", parts.uri.path().to_owned()),
+        ("spin-full-url", format!("http://{host}{path}")),
+        ("spin-matched-route", "/...".to_owned()),
+        ("spin-base-path", "/".to_owned()),
+        ("spin-client-addr", peer.to_string()),
+    ] {
+        parts.headers.append(name, value.parse()?);
+    }
+    // What concerns the connection alone is Spin's.
+    parts.headers.remove("connection");
     parts.uri = hyper::Uri::builder().scheme("http").authority(host).path_and_query(path).build()?;
     let body = body.map_err(wasmtime_wasi_http::Error::Hyper).boxed_unsync();
     match handler.handle((), hyper::Request::from_parts(parts, body)).await {
@@ -269,7 +289,7 @@ impl HandlerState for Served {
         let state = State {
             wasi: WasiCtx::builder().stderr(self.stderr.clone()).build(),
             http: WasiHttpCtx::new(),
-            outside: Outside,
+            outside: Outside::allowed_by(self.variables.get("grip_url").map_or("", String::as_str)),
             table: ResourceTable::new(),
             file: self.file.clone(),
             variables: Arc::clone(&self.variables),
@@ -300,22 +320,6 @@ impl WasiView for State {
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { hooks: &mut self.outside, table: &mut self.table, ctx: &mut self.http }
-    }
-}
-
-/// No host may be asked: `allowed_outbound_hosts` is empty.
-struct Outside;
-
-type Io = Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>;
-
-impl WasiHttpHooks for Outside {
-    fn send_request(
-        &mut self,
-        _: hyper::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Io,
-    ) -> Box<dyn Future<Output = Result<(hyper::Response<WasiBody>, Io), wasmtime_wasi_http::Error>> + Send> {
-        Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) })
     }
 }
 

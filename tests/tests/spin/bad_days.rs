@@ -44,16 +44,32 @@ fn a_trap_ends_its_streams_and_loses_nothing_stored() {
     let stored = publish_many(&spin, "a.b", 2);
     let mut sse = spin.sse("since=earliest");
     sse.until("caught_up");
+    let mut another = spin.sse("since=latest&type=c.d");
+    another.until("caught_up");
+    assert_eq!(spin.instances(), 1);
     let cursor = stored[1].cursor.clone();
     spin.http().post("/api/events", &event("poison", json!({}))).expect(500);
-    // It shares the instance, which is gone; EventSource comes again with its cursor.
+    // They share the instance, which is gone; EventSource comes again with its cursor.
     sse.expect_end(SOON);
+    another.expect_end(SOON);
     let next = publish_many(&spin, "a.b", 1)[0].clone();
     assert_eq!(next.seq, 3, "nothing of the poisoned request is in the log");
     let mut sse = spin.sse(&format!("since={cursor}"));
     let blocks = sse.until("caught_up");
     let events: Vec<Value> = blocks.iter().filter(|b| b.event.is_empty()).map(|b| b.json()["seq"].clone()).collect();
     assert_eq!(events, [3]);
+}
+
+#[test]
+fn a_dependency_that_inherits_nothing_is_denied() {
+    let spin = Spin::start(|options| options.log_inherits = false);
+    let problem = spin.http().post("/api/events", &event("a.b", json!({}))).problem(503);
+    assert!(!problem.to_string().contains("inherit"), "a publisher is not told how the application is built");
+    spin.http().get("/api/events").problem(503);
+    let detail = spin.http().get("/readyz").problem(503)["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("denied") && detail.contains("inherit_configuration"), "{detail}");
+    says(&spin, "inherit_configuration");
+    spin.http().get("/healthz").expect(200);
 }
 
 #[test]
@@ -122,4 +138,6 @@ fn rules_of_ones_own_refuse_rewrite_and_hide() {
     let page = spin.http().history("since=earliest");
     assert_eq!(page["events"].as_array().unwrap().len(), 1, "hidden in history, too: {page}");
     spin.http().get(&format!("/api/events/{}", logged[0].id)).problem(404);
+    let summary = spin.http().get("/api/events/summary").expect(200).json();
+    assert_eq!((&summary["total"], &summary["by_type"]), (&json!(1), &json!({"payment.received": 1})), "{summary}");
 }

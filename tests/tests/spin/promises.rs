@@ -11,7 +11,7 @@ use activity_feed_tests::{Client, Ledger, SOON, Sse, tokens, wait_for};
 use super::*;
 
 /// A message as the WebSocket frame that it would be.
-fn frame(block: &Block) -> Value {
+pub(super) fn frame(block: &Block) -> Value {
     let kind = if block.event.is_empty() { "event" } else { &block.event };
     json!({"type": kind, "payload": block.json()})
 }
@@ -75,6 +75,27 @@ fn promise_1_nothing_is_lost_over_reconnects_and_instances() {
     assert!(reader.read_to(last.seq, SOON));
     receipts.push(last.clone());
     reader.ledger.account(of_type(&receipts, "a.b"), last.seq);
+}
+
+#[test]
+fn promise_1_holds_for_streams_of_many_instances_that_share_lanes() {
+    let spin = Spin::start(|_| {});
+    let mut receipts = publish_many(&spin, "a.b", 3);
+    let mut readers: Vec<Reader> = Vec::new();
+    // Joined in the middle of a burst, so that a lane holds events and reports while others come to it.
+    for n in 0..140 {
+        if n % 10 == 0 {
+            receipts.extend(publish_many(&spin, "a.b", 7));
+        }
+        readers.push(Reader::open(&spin, "since=latest"));
+    }
+    assert!(spin.instances() >= 2, "an instance takes 128 requests");
+    let last = publish_many(&spin, "a.b", 1)[0].clone();
+    receipts.push(last.clone());
+    for reader in &mut readers {
+        assert!(reader.read_to(last.seq, SOON));
+        reader.ledger.account(of_type(&receipts, "a.b"), last.seq);
+    }
 }
 
 #[test]

@@ -5,16 +5,20 @@
 //! request. What an anchor means, and whether its case matters, is for `scan`.
 
 use super::bytes::at;
-use super::shapes::SHAPES;
+use super::scan::Scan;
+use super::shapes::{self, Shape};
 use super::{context, special};
 use std::sync::LazyLock;
 
-/// Where an anchor comes from, and its number there.
-#[derive(Debug, Clone, Copy)]
+/// What is tried where an anchor stands: it gets the range of the anchor.
+pub(super) type Search = fn(&mut Scan<'_>, usize, usize);
+
+/// What an anchor belongs to.
+#[derive(Clone, Copy)]
 pub(super) enum Anchor {
-    Shape(usize),
-    Special(usize),
-    Context(usize),
+    Shape(&'static Shape),
+    Special(Search),
+    Context(Search),
 }
 
 /// Slots of the index, a power of two: pairs of bytes are folded into one of them.
@@ -24,14 +28,37 @@ const SLOTS: usize = 4096;
 pub(super) struct Index {
     /// For each slot the places of its first anchor and of that behind its last.
     slots: Box<[(u16, u16); SLOTS]>,
-    anchors: Vec<(&'static [u8], Anchor)>,
+    anchors: Vec<(Head, &'static [u8], Anchor)>,
+}
+
+/// The first four bytes of an anchor without regard to case, for a comparison that nearly always says no.
+#[derive(Clone, Copy)]
+struct Head {
+    bytes: u32,
+    /// Zero where a shorter anchor has none.
+    mask: u32,
+}
+
+impl Head {
+    fn of(text: &[u8]) -> Head {
+        let first = |index: usize| (at(text, index), if index < text.len() { 0xff } else { 0 });
+        let [a, b, c, d] = [0, 1, 2, 3].map(first);
+        let mask = u32::from_le_bytes([a.1, b.1, c.1, d.1]);
+        Head { bytes: fold(u32::from_le_bytes([a.0, b.0, c.0, d.0])) & mask, mask }
+    }
+}
+
+/// Letters of both cases become one; so do some other pairs of bytes.
+fn fold(bytes: u32) -> u32 {
+    bytes | 0x2020_2020
 }
 
 pub(super) static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let shapes = SHAPES.iter().enumerate().map(|(number, shape)| (shape.anchor, Anchor::Shape(number)));
-    let special = special::ANCHORS.iter().enumerate().map(|(number, (anchor, _))| (*anchor, Anchor::Special(number)));
-    let context = context::ANCHORS.iter().enumerate().map(|(number, (anchor, _))| (*anchor, Anchor::Context(number)));
-    Index::of(shapes.chain(special).chain(context).map(|(text, anchor)| (text.as_bytes(), anchor)).collect())
+    let shapes = shapes::all().map(|shape| (shape.anchor, Anchor::Shape(shape)));
+    let special = special::ANCHORS.iter().map(|&(anchor, search)| (anchor, Anchor::Special(search)));
+    let context = context::ANCHORS.iter().map(|&(anchor, search)| (anchor, Anchor::Context(search)));
+    let anchors = shapes.chain(special).chain(context);
+    Index::of(anchors.map(|(text, anchor)| (Head::of(text.as_bytes()), text.as_bytes(), anchor)).collect())
 });
 
 /// A pair of bytes without regard to case. Pairs that share a slot cost a comparison more, no more.
@@ -41,11 +68,11 @@ fn slot(first: u8, second: u8) -> usize {
 }
 
 impl Index {
-    fn of(mut anchors: Vec<(&'static [u8], Anchor)>) -> Index {
+    fn of(mut anchors: Vec<(Head, &'static [u8], Anchor)>) -> Index {
         let place = |anchor: &[u8]| slot(at(anchor, 0), at(anchor, 1));
-        anchors.sort_by_key(|(text, _)| (place(text), std::cmp::Reverse(text.len())));
+        anchors.sort_by_key(|(_, text, _)| (place(text), std::cmp::Reverse(text.len())));
         let mut slots = Box::new([(0, 0); SLOTS]);
-        for ((text, _), index) in anchors.iter().zip(0_u16..) {
+        for ((_, text, _), index) in anchors.iter().zip(0_u16..) {
             if let Some((from, to)) = slots.get_mut(place(text)) {
                 if *from == *to {
                     *from = index;
@@ -58,20 +85,48 @@ impl Index {
 
     /// Calls `found` with each anchor and the range where it stands.
     pub(super) fn each(&self, bytes: &[u8], mut found: impl FnMut(Anchor, usize, usize)) {
-        for (start, pair) in bytes.windows(2).enumerate() {
-            let &[first, second] = pair else { return };
-            let Some(&(from, to)) = self.slots.get(slot(first, second)) else { return };
-            if from == to {
-                continue;
-            }
-            let anchors = self.anchors.get(usize::from(from)..usize::from(to)).unwrap_or_default();
-            for (text, anchor) in anchors {
-                #[cfg(test)]
-                super::bytes::work::look();
-                let end = start + text.len();
-                if bytes.get(start..end).is_some_and(|here| here.eq_ignore_ascii_case(text)) {
-                    found(*anchor, start, end);
+        let mut rest = bytes;
+        let mut start = 0;
+        // Four places at a time: most have nothing, and a loop costs more in a sandbox than its body does here.
+        while let &[a, b, c, d, e, ..] = rest {
+            for (offset, pair) in [(0, (a, b)), (1, (b, c)), (2, (c, d)), (3, (d, e))] {
+                if let Some(anchors) = self.slots.get(slot(pair.0, pair.1)).filter(|(from, to)| from != to) {
+                    self.compare(bytes, start + offset, *anchors, &mut found);
                 }
+            }
+            rest = rest.get(4..).unwrap_or_default();
+            start += 4;
+        }
+        while let &[a, b, ..] = rest {
+            if let Some(anchors) = self.slots.get(slot(a, b)).filter(|(from, to)| from != to) {
+                self.compare(bytes, start, *anchors, &mut found);
+            }
+            rest = rest.get(1..).unwrap_or_default();
+            start += 1;
+        }
+    }
+
+    /// The anchors of one slot, at one place.
+    fn compare(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        (from, to): (u16, u16),
+        found: &mut impl FnMut(Anchor, usize, usize),
+    ) {
+        let here = bytes.get(start..).unwrap_or_default();
+        let head = match here.first_chunk::<4>() {
+            Some(head) => u32::from_le_bytes(*head),
+            None => u32::from_le_bytes([0, 1, 2, 3].map(|index| at(here, index))),
+        };
+        let head = fold(head);
+        for (anchors_head, text, anchor) in self.anchors.get(usize::from(from)..usize::from(to)).unwrap_or_default() {
+            #[cfg(test)]
+            super::bytes::work::look();
+            if head & anchors_head.mask == anchors_head.bytes
+                && here.get(..text.len()).is_some_and(|here| here.eq_ignore_ascii_case(text))
+            {
+                found(*anchor, start, start + text.len());
             }
         }
     }
@@ -83,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_anchor_is_found_in_any_case() {
-        let texts = SHAPES.iter().map(|shape| shape.anchor);
+        let texts = shapes::all().map(|shape| shape.anchor);
         let texts = texts.chain(special::ANCHORS.iter().map(|(text, _)| *text));
         for text in texts.chain(context::ANCHORS.iter().map(|(text, _)| *text)) {
             assert!(text.len() >= 2, "{text}");

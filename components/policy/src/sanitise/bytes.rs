@@ -163,6 +163,64 @@ impl Runs {
     }
 }
 
+/// What a text is made of, counted in one pass, so that a search for what cannot be in it is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Census {
+    pub(super) digits: usize,
+    /// Stretches of ASCII letters.
+    pub(super) words: usize,
+    /// The longest stretch of letters, digits and `_.+/=-`.
+    pub(super) longest: usize,
+    /// Whether there is a `[`.
+    pub(super) bracket: bool,
+}
+
+impl Census {
+    pub(super) fn of(bytes: &[u8]) -> Census {
+        const DIGIT: u8 = 1;
+        const LETTER: u8 = 2;
+        const IN_STRETCH: u8 = 4;
+        const BRACKET: u8 = 8;
+        #[expect(clippy::indexing_slicing, reason = "a constant: out of bounds would not compile")]
+        static KINDS: [u8; 256] = {
+            let mut table = [0; 256];
+            let mut byte: u8 = 0;
+            loop {
+                table[byte as usize] = match byte {
+                    b'0'..=b'9' => DIGIT | IN_STRETCH,
+                    b'a'..=b'z' | b'A'..=b'Z' => LETTER | IN_STRETCH,
+                    b'_' | b'.' | b'+' | b'/' | b'=' | b'-' => IN_STRETCH,
+                    b'[' => BRACKET,
+                    _ => 0,
+                };
+                if byte == 255 {
+                    break;
+                }
+                byte += 1;
+            }
+            table
+        };
+
+        let mut census = Census::default();
+        let (mut seen, mut stretch, mut before) = (0, 0, 0);
+        let mut count = |byte: u8| {
+            let kind = KINDS.get(usize::from(byte)).copied().unwrap_or(0);
+            census.digits += usize::from(kind & DIGIT);
+            census.words += usize::from(kind & !before & LETTER) >> 1;
+            stretch = if kind & IN_STRETCH != 0 { stretch + 1 } else { 0 };
+            census.longest = census.longest.max(stretch);
+            seen |= kind;
+            before = kind;
+        };
+        // Pieces of a length that the compiler unrolls: a loop costs more in a sandbox than its body does here.
+        let (pieces, rest) = bytes.as_chunks::<8>();
+        pieces.iter().for_each(|piece| piece.iter().for_each(|&byte| count(byte)));
+        rest.iter().for_each(|&byte| count(byte));
+        census.bracket = seen & BRACKET != 0;
+        census
+    }
+}
+
 /// How many different bytes there are.
 pub(super) fn distinct(bytes: &[u8]) -> u32 {
     let mut seen = 0_u128;
@@ -269,4 +327,17 @@ pub(super) fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
 
 pub(super) fn starts_with_ignore_case(bytes: &[u8], part: &[u8]) -> bool {
     bytes.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_census_counts_each_kind() {
+        let census = Census::of(b"ab1 c-d=2.[x] \xc3\xa9 12");
+        assert_eq!(census, Census { digits: 4, words: 4, longest: 6, bracket: true });
+        assert_eq!(Census::of(b""), Census::default());
+        assert_eq!(Census::of(&[b'a'; 100]), Census { digits: 0, words: 1, longest: 100, bracket: false });
+    }
 }

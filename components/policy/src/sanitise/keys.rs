@@ -8,6 +8,7 @@
 mod gate;
 mod name;
 
+use super::view::View;
 use super::words;
 use gate::may_speak;
 pub(super) use gate::text_may_speak;
@@ -37,21 +38,24 @@ fn noun(word: &str) -> Option<&'static str> {
     Some(match word {
         "password" | "passwords" | "passwd" | "passwds" | "passwort" | "passwrd" | "pword" | "psswd" | "pwd"
         | "pwds" | "pw" | "psw" | "kennwort" | "senha" | "contrasena" | "motdepasse" | "wachtwoord" | "haslo"
-        | "parola" | "userpass" | "dbpass" | "rootpass" | "adminpass" | "smtppass" | "mypass" | "ftppass"
-        | "mysqlpass" | "rootpw" | "adminpw" | "dbpw" | "bindpw" | "userpw" | "passphrase" | "passphrases"
-        | "passcode" | "passcodes" => "password",
+        | "heslo" | "losenord" | "sifre" | "salasana" | "jelszo" | "lozinka" | "adgangskode" | "passord" | "parola"
+        | "userpass" | "dbpass" | "rootpass" | "adminpass" | "smtppass" | "mypass" | "ftppass" | "mysqlpass"
+        | "rootpw" | "adminpw" | "dbpw" | "bindpw" | "userpw" | "passphrase" | "passphrases" | "passcode"
+        | "passcodes" => "password",
         "secret" | "secrets" | "authkey" | "secretkey" | "secretaccesskey" | "encryptionkey" | "signingkey"
         | "masterkey" | "sharedkey" | "sessionkey" | "accountkey" | "accesskey" | "sharedaccesskey"
         | "clientsecret" | "appsecret" => "secret",
         "token" | "tokens" | "authtoken" | "accesstoken" | "refreshtoken" | "idtoken" | "apitoken" | "sessiontoken"
         | "csrftoken" | "xsrftoken" | "usertoken" | "bottoken" | "jwttoken" | "oauthtoken" | "bearertoken"
-        | "sastoken" | "securitytoken" => "token",
+        | "sastoken" | "securitytoken" | "samlresponse" | "identitytoken" | "registrytoken" => "token",
         "jwt" | "bearer" | "jwts" => "token",
         "apikey" | "apikeys" | "appkey" | "adminkey" | "inkey" | "invoicekey" => "api_key",
         "credential" | "credentials" | "creds" | "cred" => "credential",
         "authorization" | "authorisation" => "authorization",
         "cookie" | "cookies" | "phpsessid" | "jsessionid" => "cookie",
-        "privatekey" | "privkey" | "privatekeys" | "nsec" | "xprv" | "xpriv" | "wif" | "sshkey" => "private_key",
+        "privatekey" | "privkey" | "seckey" | "privatekeys" | "nsec" | "xprv" | "xpriv" | "wif" | "sshkey" => {
+            "private_key"
+        }
         "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" => "mnemonic",
         "macaroon" | "macaroons" => "macaroon",
         "preimage" | "preimages" => "preimage",
@@ -92,7 +96,7 @@ fn key_of(word: &str) -> Option<&'static str> {
         "secret" | "access" | "auth" | "authentication" | "authorization" | "encryption" | "encrypt" | "decryption"
         | "decrypt" | "signing" | "sign" | "master" | "root" | "account" | "shared" | "session" | "service"
         | "symmetric" | "hmac" | "aes" | "deploy" | "storage" | "cipher" | "crypto" | "wallet" | "recovery"
-        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" => "secret",
+        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" | "unseal" => "secret",
         "private" | "priv" | "ssh" | "rsa" | "dsa" | "ecdsa" | "ed25519" | "ec" | "pgp" | "gpg" | "tls" | "ssl"
         | "pem" | "nostr" => "private_key",
         "aws" | "gcp" | "azure" | "google" | "gemini" | "openai" | "anthropic" | "claude" | "mistral" | "groq"
@@ -134,6 +138,9 @@ fn other_token(word: &str) -> bool {
 
 /// Reads a name.
 pub(super) fn classify(name: &str) -> Key {
+    if let Some(joined) = spelled(name) {
+        return classify(&joined);
+    }
     // A name that was a secret itself names nothing any more.
     if name.len() < 2 || !may_speak(name.as_bytes()) || name.contains("[redacted:") {
         return Key::Plain;
@@ -176,6 +183,34 @@ pub(super) fn classify(name: &str) -> Key {
     }
 }
 
+/// A name whose letters stand apart (`p a s s w o r d`), whose letters are escaped (`pass%77ord`) or coloured, as it is meant.
+fn spelled(name: &str) -> Option<String> {
+    let bytes = name.as_bytes();
+    if let [first, sign, second, sign2, ..] = bytes
+        && sign == sign2
+        && !sign.is_ascii_alphanumeric()
+        && first.is_ascii_alphabetic()
+        && second.is_ascii_alphabetic()
+        && (7..=64).contains(&bytes.len())
+        && bytes.iter().skip(1).step_by(2).all(|byte| byte == sign)
+    {
+        return Some(bytes.iter().step_by(2).copied().map(char::from).collect());
+    }
+    let coloured = bytes.contains(&0x1b);
+    let escaped = bytes.len() <= 256
+        && bytes.windows(3).any(|three| {
+            matches!(three, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()) || three.starts_with(b"\\u")
+        });
+    if !escaped && !coloured {
+        return None;
+    }
+    let seen = View::of(name);
+    let decoded = if coloured { seen } else { seen.decoded()? };
+    let text: String = decoded.bytes().iter().filter(|byte| byte.is_ascii()).copied().map(char::from).collect();
+    // Each round makes it shorter.
+    (text.len() < name.len()).then_some(text)
+}
+
 /// Whether a member of an object that holds a secret only describes it: its `name`, `type`, `expires_at`, `user`.
 pub(super) fn describes(name: &str) -> bool {
     let words = Words::of(name);
@@ -203,7 +238,7 @@ fn read(words: &Words) -> Key {
         let found = phrase(words, last).or_else(|| noun(word).map(|kind| (kind, last))).or_else(|| glued(word, last));
         let Some((kind, first)) = found else {
             match (word, weak(words, last)) {
-                (_, Some(key)) if last + 1 == count => return key,
+                (_, Some(key)) if (last + 1..count).all(|index| keeps(words.get(index))) => return key,
                 ("key" | "keys", _) if last + 1 == count || words.get(last + 1) != "id" => {
                     let qualified = key_of(before(1)).filter(|_| last > 0 && before(2) != "public");
                     if let Some(kind) = qualified {
@@ -221,6 +256,9 @@ fn read(words: &Words) -> Key {
                                 | "data"
                                 | "bot"
                                 | "hash"
+                                | "read"
+                                | "write"
+                                | "ingestion"
                         )
                     {
                         return Key::Maybe("api_key");
@@ -302,6 +340,7 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
         ("verification" | "login" | "sms" | "signin", "code") => "otp",
         ("factor", "code") => "otp",
         ("security" | "secret", "answer") => "secret",
+        ("sonar", "login") | ("bearer", "auth") | ("saml", "response" | "assertion") => "token",
         ("nostr" | "wallet" | "hex" | "signer", "sk") => "private_key",
         ("code", "verifier") => "secret",
         ("set", "cookie" | "cookies") => "cookie",
@@ -341,7 +380,8 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
         "sk" if alone => Key::Maybe("secret"),
         "rune" => Key::Maybe("rune"),
         "nwc" => Key::Maybe("secret"),
-        "priv" if alone => Key::Maybe("private_key"),
+        "priv" | "private" if alone => Key::Maybe("private_key"),
+        "code" if last > 0 && words.get(last - 1) == "device" => Key::Maybe("token"),
         _ => return None,
     })
 }
@@ -353,6 +393,11 @@ fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
     }
     if word.strip_suffix("pass").is_some_and(|owner| words::OWNERS.contains(owner)) {
         return Some(("password", at));
+    }
+    if let Some(owner) = word.strip_suffix("token")
+        && !words::OTHER_TOKENS.iter().any(|other| other.len() > 2 && owner.ends_with(other))
+    {
+        return Some(("token", at));
     }
     GLUED.iter().find_map(|&(noun, kind)| {
         if word.ends_with(noun) {

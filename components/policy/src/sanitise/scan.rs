@@ -4,10 +4,12 @@
 //! anchors stand in it ([`Runs`]); every disguise makes the text shorter, and their number is bounded. What a finding is
 //! replaced with, and what its place in the event means, is for `sanitise`.
 
+mod encoded;
+
 use super::anchors::{Anchor, INDEX};
-use super::bytes::{Alphabet, Runs, at, find as find_bytes, is_uuid, member, sub};
+use super::bytes::{Alphabet, Census, Runs, at, find as find_bytes, is_uuid, member, sub};
 use super::keys::text_may_speak;
-use super::shapes::{Check, SHAPES, Shape};
+use super::shapes::{Check, Shape};
 use super::view::View;
 use super::{checks, context, special};
 
@@ -42,6 +44,9 @@ const BLOB: usize = 128;
 /// Most anchors that are tried in one stretch without success.
 const MOST_REFUSED: usize = 16;
 
+/// Most lines and statements of a text that are looked at as a whole, from an anchor in them.
+const MOST_OPTIONS: usize = 512;
+
 /// Most findings of one text that are taken out one by one. What has more is no text with secrets in it but a list of them: from there
 /// on it goes as a whole, so that markers cannot make an event many times larger.
 const MOST_FINDINGS: usize = 256;
@@ -50,7 +55,14 @@ const MOST_FINDINGS: usize = 256;
 pub(super) fn find(text: &str, depth: Depth) -> Vec<Finding> {
     let mut findings = Vec::new();
     layered(text, depth, LAYERS, &mut findings);
-    merge(findings)
+    let mut merged = merge(findings);
+    // Behind so many there may be more than a scan looks at.
+    if merged.len() == MOST_FINDINGS
+        && let Some(last) = merged.last_mut()
+    {
+        last.end = text.len();
+    }
+    merged
 }
 
 fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>) {
@@ -117,18 +129,25 @@ fn plain(text: &[u8]) -> bool {
 /// Searches one view. Where `seams` are given, only what lies across one of them is new.
 fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings: &mut Vec<Finding>) {
     let mut scan = Scan::new(view.bytes(), seams);
+    let census = Census::of(view.bytes());
     scan.blobs();
     scan.anchors(depth == Depth::Everything);
-    special::cards(&mut scan);
-    special::seed_phrases(&mut scan);
-    special::stretches(&mut scan);
+    if census.digits >= special::FEWEST_DIGITS {
+        special::cards(&mut scan);
+    }
+    if census.words >= special::FEWEST_WORDS {
+        special::seed_phrases(&mut scan);
+    }
+    if census.longest >= special::SHORTEST_STRETCH {
+        special::stretches(&mut scan);
+    }
     if depth == Depth::Everything {
         context::assignments(&mut scan);
     }
-    if layers > 0 {
-        encoded(&mut scan, layers);
+    if layers > 0 && census.longest >= encoded::SHORTEST {
+        encoded::encoded(&mut scan, layers);
     }
-    let markers = markers(view.bytes());
+    let markers = if census.bracket { markers(view.bytes()) } else { Vec::new() };
     for hit in scan.hits {
         let inside = seams.partition_point(|&seam| seam <= hit.start)..seams.partition_point(|&seam| seam < hit.end);
         let crossed = seams.get(inside).unwrap_or_default();
@@ -194,8 +213,8 @@ pub(super) struct Scan<'v> {
     pub(super) putty_tried: usize,
     /// How far manifests of Kubernetes were read.
     pub(super) manifest_read: usize,
-    /// Options of commands that were looked at.
-    pub(super) options: usize,
+    /// Looks at lines and statements so far.
+    options: usize,
     /// The end of the stretch in which anchors were refused last, and how many.
     refused: (usize, usize),
     blobs: Vec<(usize, usize)>,
@@ -254,24 +273,14 @@ impl<'v> Scan<'v> {
 
     fn anchors(&mut self, everything: bool) {
         INDEX.each(self.bytes, |anchor, start, end| match anchor {
-            Anchor::Shape(number) => {
-                if let Some(shape) = SHAPES.get(number)
-                    && sub(self.bytes, start, end) == shape.anchor.as_bytes()
-                    && !self.in_blob(start)
-                {
+            Anchor::Shape(shape) => {
+                if sub(self.bytes, start, end) == shape.anchor.as_bytes() && !self.in_blob(start) {
                     self.shape(shape, start, end);
                 }
             }
-            Anchor::Special(number) => {
-                if let Some((_, search)) = special::ANCHORS.get(number) {
-                    search(self, start, end);
-                }
-            }
-            Anchor::Context(number) => {
-                if everything && let Some((_, search)) = context::ANCHORS.get(number) {
-                    search(self, start, end);
-                }
-            }
+            Anchor::Special(search) => search(self, start, end),
+            Anchor::Context(search) if everything => search(self, start, end),
+            Anchor::Context(_) => {}
         });
     }
 
@@ -279,7 +288,11 @@ impl<'v> Scan<'v> {
         let mut start = anchor;
         if let Some((alphabet, least, most)) = shape.before {
             let length = (0..=most).take_while(|&back| {
-                anchor.checked_sub(back + 1).is_some_and(|index| member(at(self.bytes, index), alphabet))
+                anchor.checked_sub(back + 1).is_some_and(|index| {
+                    let byte = at(self.bytes, index);
+                    // Padding ends a value; what follows it begins another.
+                    member(byte, alphabet) && byte != b'='
+                })
             });
             let length = length.count();
             if length < least || length > most {
@@ -319,6 +332,12 @@ impl<'v> Scan<'v> {
         self.hit(start, end, shape.kind);
     }
 
+    /// Counts a look at a whole line or statement; false when there were so many that the text is made of nothing else.
+    pub(super) fn spend(&mut self) -> bool {
+        self.options += 1;
+        self.options <= MOST_OPTIONS
+    }
+
     /// A place between two others, both included, where a line end was taken out.
     pub(super) fn seam(&self, from: usize, to: usize) -> Option<usize> {
         self.seams.get(self.seams.partition_point(|&seam| seam < from)).copied().filter(|&seam| seam <= to)
@@ -329,73 +348,6 @@ impl<'v> Scan<'v> {
         let Some(before) = place.checked_sub(1).map(|index| at(self.bytes, index)) else { return false };
         before.is_ascii_alphanumeric() || shape.check == Check::Alone && matches!(before, b'-' | b'_' | b'.')
     }
-}
-
-/// Base64 and hex of a text which itself holds a secret: the whole stretch goes.
-fn encoded(scan: &mut Scan<'_>, layers: usize) {
-    let bytes = scan.bytes;
-    let mut from = 0;
-    while from < bytes.len() {
-        if !stretch_byte(at(bytes, from)) {
-            from += 1;
-            continue;
-        }
-        let length = sub(bytes, from, bytes.len()).iter().take_while(|&&byte| stretch_byte(byte)).count();
-        let end = from + length;
-        let padding = sub(bytes, end, end + 2).iter().take_while(|&&byte| byte == b'=').count();
-        if length >= 16 && !decode(scan, from, end, end + padding, layers) {
-            // A path of URL segments: each for itself.
-            let mut start = from;
-            for segment in sub(bytes, from, end).split(|&byte| byte == b'/') {
-                let last = start + segment.len() == end;
-                if segment.len() >= 16 && segment.len() < length {
-                    decode(
-                        scan,
-                        start,
-                        start + segment.len(),
-                        start + segment.len() + if last { padding } else { 0 },
-                        layers,
-                    );
-                }
-                start += segment.len() + 1;
-            }
-        }
-        from = end.max(from + 1);
-    }
-}
-
-fn stretch_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-')
-}
-
-fn decode(scan: &mut Scan<'_>, start: usize, end: usize, padded: usize, layers: usize) -> bool {
-    let stretch = sub(scan.bytes, start, end);
-    let digits = stretch.strip_prefix(b"0x").unwrap_or(stretch);
-    for decoded in [
-        checks::all(digits, Alphabet::Hex).then(|| checks::hex(digits)).flatten(),
-        // The first bytes tell whether it is worth decoding the rest.
-        checks::base64(sub(stretch, 0, 12)).filter(|head| plausible(head)).and_then(|_| {
-            let whole = if stretch.len() % 4 == 1 { sub(stretch, 0, stretch.len() - 1) } else { stretch };
-            checks::base64(whole)
-        }),
-    ] {
-        let Some(decoded) = decoded else { continue };
-        let Some(text) = checks::written(&decoded) else { continue };
-        let mut inner = Vec::new();
-        layered(text, Depth::Everything, layers - 1, &mut inner);
-        if let Some(finding) = inner.first() {
-            scan.hit(start, padded, finding.kind);
-            return true;
-        }
-    }
-    false
-}
-
-fn plausible(head: &[u8]) -> bool {
-    // A character may be cut at the end.
-    let text = std::str::from_utf8(head);
-    let whole = text.is_ok_and(|_| true) || text.is_err_and(|error| error.error_len().is_none());
-    whole && head.iter().all(|&byte| byte >= 0x20 && byte != 0x7f || matches!(byte, b'\n' | b'\r' | b'\t'))
 }
 
 /// Makes one of findings that overlap or touch within one token, named by the most telling.

@@ -159,7 +159,8 @@ pub(super) fn look(ch: char) -> Option<u8> {
     {
         return (!byte.is_ascii_control() || matches!(byte, b'\n' | b'\r' | b'\t')).then_some(byte);
     }
-    if ch.is_control() || is_invisible(ch) {
+    // An accent that stands for itself is read as none.
+    if ch.is_control() || is_invisible(ch) || matches!(ch, '\u{300}'..='\u{36f}') {
         return None;
     }
     let code = u32::from(ch);
@@ -222,14 +223,21 @@ pub(super) fn look(ch: char) -> Option<u8> {
         'Х' | 'Χ' => b'X',
         'У' | 'Υ' => b'Y',
         'Ζ' => b'Z',
-        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' | 'ā' => b'a',
-        'é' | 'è' | 'ê' | 'ë' | 'ē' => b'e',
+        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' | 'ā' | 'ą' => b'a',
+        'é' | 'è' | 'ê' | 'ë' | 'ē' | 'ę' | 'ě' => b'e',
         'í' | 'ì' | 'î' | 'ï' | 'ī' => b'i',
-        'ó' | 'ò' | 'ô' | 'ö' | 'õ' | 'ō' | 'ø' => b'o',
-        'ú' | 'ù' | 'û' | 'ü' | 'ū' => b'u',
-        'ñ' => b'n',
-        'ç' => b'c',
-        'ş' | 'ș' | 'š' => b's',
+        'ó' | 'ò' | 'ô' | 'ö' | 'õ' | 'ō' | 'ø' | 'ő' => b'o',
+        'ú' | 'ù' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' => b'u',
+        'ñ' | 'ń' | 'ň' => b'n',
+        'ç' | 'ć' | 'č' => b'c',
+        'ş' | 'ș' | 'š' | 'ś' => b's',
+        'ł' => b'l',
+        'đ' | 'ď' => b'd',
+        'ğ' => b'g',
+        'ř' => b'r',
+        'ť' | 'ț' => b't',
+        'ý' => b'y',
+        'ž' | 'ź' | 'ż' => b'z',
         _ => OTHER,
     })
 }

@@ -4,11 +4,18 @@
 //! Always true: nothing but strings, keys and numbers under a suspicious name changes; booleans, null and empty strings stay. The
 //! depth is bounded by the reader of the event, that of JSON in strings by [`JSON_LAYERS`].
 
-use super::bytes::{Alphabet, Mix, looks_generated};
+mod likely;
+mod names;
+
 use super::keys::{Key, classify, describes};
 use super::scan::{Depth, find};
 use super::{MOST_REPORTED, Redaction, checks, is_marker, marker, redact, values};
 use crate::json::Json;
+use likely::{inherit, is_aws_id, is_aws_secret, is_public, maybe, maybe_of, number_kind, pair_value};
+use names::{
+    is_arguments, is_command, is_header_list, is_login, is_value_name, named_secret, one_of, speaks_of_names,
+    tells_of_tokens,
+};
 use std::borrow::Cow;
 
 /// How many times JSON within a string is read as JSON; deeper, it is searched as text.
@@ -16,9 +23,6 @@ const JSON_LAYERS: usize = 2;
 
 /// How deep JSON within a string may nest to be read as JSON.
 const JSON_DEPTH: usize = 64;
-
-/// Most members of an object in which a name is looked for beside each value: a pair has few, and each costs a look at all.
-const MOST_PAIRED: usize = 16;
 
 /// Longest path that is reported, in bytes; a longer one is cut at its end.
 const LONGEST_PATH: usize = 256;
@@ -96,8 +100,7 @@ impl Walk<'_> {
     /// A text that no name speaks of.
     fn text(&mut self, text: &str) -> Option<String> {
         if self.layers > 0
-            && text.len() >= 8
-            && matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
+            && looks_like_json(text)
             && let Ok(mut inner) = Json::parse(text, JSON_DEPTH)
         {
             let outer = std::mem::replace(&mut self.changed, false);
@@ -123,6 +126,10 @@ impl Walk<'_> {
         for kind in kinds {
             self.report(kind);
         }
+        // What was taken out may have been all that kept it from being JSON: it is then read as the next reader would.
+        if self.layers > 0 && looks_like_json(&clean) && Json::parse(&clean, JSON_DEPTH).is_ok() {
+            return Some(self.text(&clean).unwrap_or(clean));
+        }
         Some(clean)
     }
 
@@ -135,10 +142,27 @@ impl Walk<'_> {
         let jwk = members.iter().any(|(key, value)| key == "kty" && value.as_str().is_some());
         let aws = members.iter().any(|(_, value)| value.as_str().is_some_and(is_aws_id));
         let login = members.iter().any(|(key, _)| is_login(key));
+        let coin = members.iter().any(|(key, _)| tells_of_tokens(key));
+        let told = speaks_of_names(self.name());
+        let role = members.iter().any(|(key, _)| one_of(key, &["role_id", "accessorid", "secret_id_accessor"]));
         for (key, value) in members {
             let mut state = classify(key);
-            if state == Key::Plain && inherited != Key::Plain && !describes(key) {
-                state = inherit(inherited);
+            if state == Key::Plain && inherited != Key::Plain {
+                if key.eq_ignore_ascii_case("refresh") {
+                    // A setting as often as one of two tokens.
+                    state = maybe_of(inherited);
+                } else if !describes(key) {
+                    state = inherit(inherited);
+                }
+            } else if state == Key::Plain && key.eq_ignore_ascii_case("key") && value.as_str().is_some() {
+                // `{"openai": {"key": "…"}}`
+                state = maybe_of(classify(&format!("{}_key", self.name())));
+            }
+            if role && one_of(key, &["secretid", "secret_id"]) {
+                state = Key::Secret { kind: "secret", plural: false };
+            }
+            if told || coin && matches!(state, Key::Secret { kind: "token", .. }) {
+                state = maybe_of(state);
             }
             if let Some(kind) = named
                 && is_value_name(key)
@@ -181,6 +205,11 @@ impl Walk<'_> {
         }
     }
 
+    /// The name of the member that is being looked at; empty within an array.
+    fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+
     fn enter(&mut self, key: &str) {
         self.path.push('.');
         // Paths go into answers and logs: no control characters.
@@ -197,6 +226,10 @@ impl Walk<'_> {
         let pair = match &*items {
             [Json::String(name), Json::String(value)] => match classify(name) {
                 Key::Secret { kind, .. } if name.len() <= 64 && pair_value(value, kind) => Some(kind),
+                // `"auth": ["ann", "…"]`, as libraries for HTTP take it.
+                _ if matches!(key, Key::Maybe("authorization")) && values::password_like(value.as_bytes()) => {
+                    Some("password")
+                }
                 _ => None,
             },
             _ => None,
@@ -239,194 +272,15 @@ impl Walk<'_> {
     }
 }
 
-/// What a member of an object under a suspicious name is, if its own name says nothing.
-fn inherit(key: Key) -> Key {
-    match key {
-        // A number in such an object is a setting more often than a secret.
-        Key::Secret { kind, plural } => {
-            Key::Secret { kind, plural: plural || !matches!(kind, "password" | "pin" | "cvv" | "otp") }
-        }
-        other => other,
-    }
-}
-
-fn number_kind(number: &str, key: Key) -> Option<&'static str> {
-    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    match key {
-        // A phrase is no number: this is how many words it has.
-        Key::Secret { kind, plural: false } if kind != "mnemonic" => Some(kind),
-        Key::Maybe("pin") if digits && (4..=12).contains(&number.len()) => Some("pin"),
-        _ if digits && checks::card(number.as_bytes()) => Some("card_number"),
-        _ => None,
-    }
-}
-
-/// Whether a value under a name that may hold a secret is one.
-fn maybe(text: &str, kind: &str, login: bool) -> bool {
-    let bytes = text.as_bytes();
-    match kind {
-        "pin" => (4..=12).contains(&text.len()) && bytes.iter().all(u8::is_ascii_digit),
-        "password" => {
-            values::password_like(bytes)
-                || (login && text.len() >= 4 && !text.contains(' ') && !values::known_word(bytes))
-        }
-        "secret" => looks_generated(bytes, 16) || (text.len() >= 32 && checks::all(bytes, Alphabet::Hex)),
-        "authorization" => {
-            looks_generated(bytes, 12)
-                || checks::base64(bytes).is_some_and(|decoded| {
-                    text.len() >= 8 && decoded.contains(&b':') && decoded.iter().all(|byte| (0x20..0x7f).contains(byte))
-                })
-        }
-        _ => looks_generated(bytes, 12) && text.len() >= 16,
-    }
-}
-
-/// A public key stands under names that speak of keys without saying which.
-fn is_public(text: &str, kind: &str) -> bool {
-    matches!(kind, "private_key" | "secret" | "api_key")
-        && ([
-            "ssh-rsa ",
-            "ssh-ed25519 ",
-            "ecdsa-sha2-",
-            "-----BEGIN PUBLIC KEY",
-            "-----BEGIN CERTIFICATE",
-            "-----BEGIN RSA PUBLIC KEY",
-        ]
-        .iter()
-        .any(|start| text.starts_with(start)))
-        && !text.contains("PRIVATE KEY")
+fn looks_like_json(text: &str) -> bool {
+    text.len() >= 8 && matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
 }
 
 /// A key's text without secrets.
 fn redact_key(key: &str) -> Option<(String, Vec<&'static str>)> {
     let lower = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if key.len() < 24 && (lower || key.bytes().all(|byte| byte.is_ascii_alphabetic())) { None } else { redact(key) }
-}
-
-/// Members that give another member's name: `{"name": "PASSWORD", "value": "…"}`.
-fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
-    if !members.iter().any(|(key, _)| is_value_name(key)) {
-        return None;
-    }
-    members.iter().find_map(|(key, value)| {
-        let name = value.as_str().filter(|name| name.len() <= 64 && name.split_whitespace().count() <= 4)?;
-        let lower = key.to_ascii_lowercase();
-        let kind = match lower.as_str() {
-            "name" | "key" | "header" | "field" | "param" | "parameter" | "variable" | "var" | "env" | "option"
-            | "flag" | "attribute" | "attr" | "property" | "prop" | "setting" | "arg" | "argument" | "k" | "n"
-            | "header_name" | "headername" | "fieldname" | "field_name" | "column" | "path" | "env_var"
-            | "secret_name" => true,
-            "type" | "kind" | "label" | "title" | "id" | "input" | "placeholder" | "selector" | "element"
-            | "target" => false,
-            // `ParameterKey` beside `ParameterValue`
-            _ if members.len() <= MOST_PAIRED
-                && lower.len() < 24
-                && (lower.ends_with("key") || lower.ends_with("name")) =>
-            {
-                let stem = lower.strip_suffix("key").or_else(|| lower.strip_suffix("name"))?;
-                let beside = |other: &str| {
-                    other.to_ascii_lowercase().strip_prefix(stem).is_some_and(|rest| matches!(rest, "value" | "val"))
-                        || other.eq_ignore_ascii_case("value") && lower.ends_with("name") && stem != "display"
-                };
-                members.iter().any(|(other, _)| beside(other)).then_some(true)?
-            }
-            _ => return None,
-        };
-        match classify(name) {
-            Key::Secret { kind: "token", .. } if !kind => None,
-            Key::Secret { kind, .. } => Some(kind),
-            _ => None,
-        }
-    })
-}
-
-fn is_value_name(key: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "value",
-        "val",
-        "v",
-        "values",
-        "old",
-        "new",
-        "before",
-        "after",
-        "from",
-        "to",
-        "current",
-        "previous",
-        "old_value",
-        "new_value",
-        "oldvalue",
-        "newvalue",
-        "default",
-        "content",
-        "data",
-        "text",
-        "string",
-        "stringvalue",
-        "string_value",
-        "raw",
-        "input",
-        "header_value",
-        "headervalue",
-    ];
-    let ends = key.len() < 24 && key.as_bytes().last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(b"value"));
-    ends || one_of(key, NAMES)
-}
-
-/// Whether a name is one of some, in any case.
-fn one_of(key: &str, names: &[&str]) -> bool {
-    names.iter().any(|name| key.eq_ignore_ascii_case(name))
-}
-
-/// Whether a member names the program whose arguments stand in another.
-fn is_command(key: &str) -> bool {
-    one_of(key, &["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"])
-}
-
-fn is_arguments(key: &str) -> bool {
-    one_of(key, &["args", "argv", "arguments", "params", "parameters", "options"])
-}
-
-fn is_login(key: &str) -> bool {
-    one_of(key, &["user", "username", "login", "email", "user_name", "account", "host", "hostname"])
-}
-
-fn is_header_list(key: &str) -> bool {
-    let ends = |end: &str| {
-        key.len()
-            .checked_sub(end.len())
-            .and_then(|from| key.get(from..))
-            .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
-    };
-    ends("headers") || ends("header") || key.eq_ignore_ascii_case("environ")
-}
-
-fn is_aws_id(text: &str) -> bool {
-    text.len() == 20 && (text.starts_with("AKIA") || text.starts_with("ASIA"))
-}
-
-fn is_aws_secret(text: &str) -> bool {
-    let mix = Mix::of(text.as_bytes());
-    text.len() == 40 && mix.lower && mix.upper && mix.digit && checks::all(text.as_bytes(), Alphabet::Base64)
-}
-
-/// Whether the second of two strings is the value of the first, and not the next of a list of names.
-fn pair_value(value: &str, kind: &str) -> bool {
-    let bytes = value.as_bytes();
-    if value.contains("[redacted:")
-        || value.is_empty()
-        || values::known_word(bytes)
-        || values::name_like(bytes)
-        || classify(value) != Key::Plain
-    {
-        return false;
-    }
-    matches!(kind, "authorization" | "cookie")
-        || values::password_like(bytes)
-        || looks_generated(bytes, 8)
-        || bytes.len() >= 20
-        || kind == "password" && Mix::of(bytes).digit
+    let word = key.bytes().all(|byte| byte.is_ascii_alphabetic()) && key.bytes().any(|byte| byte.is_ascii_lowercase());
+    if key.len() < 24 && (lower || word || key.len() < 12) { None } else { redact(key) }
 }
 
 /// What the strings of an array are when read as one text: a command's arguments, or the words of a phrase. For each item the

@@ -59,7 +59,7 @@ pub(super) static ASKS: Words = LazyLock::new(|| {
         "\
         accepts allow allows avg can cost count did disable disabled enable enabled has hide is max mean min missing \
         ms must n need needs no num number price remaining require required requires seconds should show supports \
-        time total uses was without",
+        time total use uses was without",
     )
 });
 
@@ -67,10 +67,10 @@ pub(super) static ASKS: Words = LazyLock::new(|| {
 pub(super) static OTHER_TOKENS: Words = LazyLock::new(|| {
     split(
         "\
-        accepted audio avg base bos cached cancel cancellation cls completion continuation continue draft eos erc \
+        accepted audio avg base bos cached cursor cancel cancellation cls completion continuation continue draft eos erc \
         erc20 first fungible generated governance image input iterator last liquidity lp mask max min native next nft \
         nonce num output pad page page_next pagination per position predicted prompt quote reasoning resume reward \
-        sep special stop text thinking total unexpected unk wrapped",
+        sep special stop sync text thinking total unexpected unk wrapped",
     )
 });
 
@@ -138,6 +138,7 @@ pub(super) static STEMS: Words = LazyLock::new(|| {
         secretaccesskey secretkey secrets security securitytoken seed seedphrase seedwords senha service sessionkey \
         sessiontoken set sftp sharedaccesskey sharedkey signer signin signingkey sim sk sms smtp smtppass social sql \
         ssh sshkey ssn sudo time token tokens totp truststore user userpass userpw usertoken verification verifier \
-        vpn wachtwoord wallet web wif wifi word words wp xprv xsrftoken",
+        vpn wachtwoord wallet heslo losenord sifre salasana jelszo lozinka adgangskode passord identitytoken \
+        registrytoken seckey private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
     )
 });

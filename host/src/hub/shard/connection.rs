@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -124,21 +125,53 @@ impl Subscription {
             }
             Flow::Live => {}
         }
-        if frame.kind == Told::Aside {
-            return Take::Send;
+        let take = judge(self.position, frame);
+        if take == Take::Send {
+            self.position = moved(self.position, frame);
         }
-        // The end of a replay settles nothing more, nor does the report that another log is gone; both are told all the
-        // same.
-        let settles_nothing = frame.from == frame.to && frame.to == self.position;
-        if frame.to <= self.position && !settles_nothing {
-            return Take::Pass;
+        take
+    }
+
+    /// The same for frames that follow each other, where it is simple: all of them from one on are sent now, and the
+    /// ones before it were passed. Returns that one's number; none, where it is not, with nothing changed.
+    pub fn take_run(&mut self, frames: &[Arc<Frame>]) -> Option<usize> {
+        if !matches!(self.flow, Flow::Live) {
+            return None;
         }
-        if frame.kind == Told::Skipped && frame.from < self.position {
-            return Take::Recount;
+        let (mut position, mut first) = (self.position, None);
+        for (number, frame) in frames.iter().enumerate() {
+            match judge(position, frame) {
+                Take::Pass if first.is_none() => continue,
+                Take::Pass | Take::Recount => return None,
+                Take::Send => first = first.or(Some(number)),
+            }
+            position = moved(position, frame);
         }
-        self.position = frame.to;
+        self.position = position;
+        Some(first.unwrap_or(frames.len()))
+    }
+}
+
+/// What a live subscription at `position` does with a frame.
+fn judge(position: Seq, frame: &Frame) -> Take {
+    if frame.kind == Told::Aside {
+        return Take::Send;
+    }
+    // The end of a replay settles nothing more, nor does the report that another log is gone; both are told all the
+    // same.
+    let settles_nothing = frame.from == frame.to && frame.to == position;
+    if frame.to <= position && !settles_nothing {
+        Take::Pass
+    } else if frame.kind == Told::Skipped && frame.from < position {
+        Take::Recount
+    } else {
         Take::Send
     }
+}
+
+/// Where a frame that is sent leaves the position.
+fn moved(position: Seq, frame: &Frame) -> Seq {
+    if frame.kind == Told::Aside { position } else { frame.to }
 }
 
 /// Write once. Returns how much went out, 0 when the socket takes nothing now; none: the client is gone.
@@ -191,6 +224,8 @@ pub struct Connection {
     pub decoder: Option<Box<Decoder>>,
     /// A message of the client's is being handled; nothing is read until it is done.
     pub busy: bool,
+    /// Bytes for it are in the round of writes that is being gathered: they go first.
+    pub staged: bool,
     /// The socket may have more to read.
     pub readable: bool,
     /// Since when too much is unsent.
@@ -228,6 +263,7 @@ impl Connection {
             subscriptions: Vec::new(),
             decoder: None,
             busy: false,
+            staged: false,
             readable: false,
             lagging_since: None,
             opened: now,
@@ -298,6 +334,22 @@ impl Connection {
                 }
             },
         }
+    }
+
+    /// Its socket, where something may be written to it right away.
+    #[must_use]
+    pub fn free_socket(&self) -> Option<BorrowedFd<'_>> {
+        match &self.transport {
+            Transport::Socket(stream) if self.queued == 0 => Some(stream.as_fd()),
+            _ => None,
+        }
+    }
+
+    /// Queue what a write from elsewhere has left over, and write on until the socket blocks: only then the poll tells
+    /// when it takes more. False: the client is gone.
+    pub fn send_rest(&mut self, rest: Bytes) -> bool {
+        self.queue(rest);
+        self.flush()
     }
 
     fn queue(&mut self, bytes: Bytes) {
@@ -408,7 +460,7 @@ mod tests {
     }
 
     fn frame(kind: Told, from: Seq, to: Seq) -> Arc<Frame> {
-        Arc::new(Frame { kind, from, to, bytes: Bytes::from_static(b"x") })
+        Frame::plain(kind, from, to, Bytes::from_static(b"x"))
     }
 
     #[test]
@@ -435,7 +487,7 @@ mod tests {
         let mut subscription = subscription(5, Flow::held());
         let large = Bytes::from(vec![b'x'; UNSENT_LIMIT / 2]);
         for seq in 6..16 {
-            let frame = Arc::new(Frame { kind: Told::Event, from: seq - 1, to: seq, bytes: large.clone() });
+            let frame = Frame::plain(Told::Event, seq - 1, seq, large.clone());
             assert_eq!(subscription.take(&frame), Take::Pass);
         }
         assert!(matches!(subscription.flow, Flow::Held { ref frames, dropped: true, .. } if frames.is_empty()));

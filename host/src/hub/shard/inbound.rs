@@ -8,7 +8,7 @@ use crate::clock::monotonic_ms;
 use crate::hub::protocol;
 use crate::hub::shard::connection::{ReadEnd, Transport, UNSENT_LIMIT};
 use crate::hub::shard::{CLOSE_WAIT_MS, Shard};
-use crate::hub::websocket::{self, CloseCode, Incoming, close};
+use crate::hub::websocket::{self, CloseCode, Decoder, Incoming, close};
 
 /// Bytes read from one socket before the others have their turn.
 const READ_TURN: usize = 64 * 1024;
@@ -52,7 +52,8 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(place) else { return };
         connection.heard = monotonic_ms();
         if !connection.deaf {
-            connection.decoder.get_or_insert_default().push(bytes);
+            let deflate = connection.client.deflate;
+            connection.decoder.get_or_insert_with(|| Box::new(Decoder::new(deflate))).push(bytes);
             self.decode(place);
         }
     }

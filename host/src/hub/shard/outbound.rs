@@ -2,7 +2,6 @@
 //! happens to a client that does not read.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::clock::monotonic_ms;
 use crate::engine::words::{Channel, Reason};
@@ -15,34 +14,6 @@ use crate::hub::shard::connection::{Flow, Take, UNSENT_LIMIT};
 use crate::store::Seq;
 
 impl Shard {
-    pub(super) fn deliver_gathered(&mut self) {
-        if self.gathered.is_empty() {
-            return;
-        }
-        let began = Instant::now();
-        let mut roster = std::mem::take(&mut self.roster);
-        for (lane, frames) in std::mem::take(&mut self.gathered) {
-            let Some(here) = self.lanes.get_mut(&lane) else { continue };
-            for frame in &frames {
-                if frame.kind == Told::Aside {
-                    here.state = Some(Arc::clone(frame));
-                } else {
-                    here.delivered = here.delivered.max(frame.to);
-                }
-            }
-            // A copy: sending may find a client gone, which takes it off the list.
-            roster.clone_from(&here.subscriptions);
-            for (place, id) in &roster {
-                self.send_run(*place, *id, &frames);
-            }
-        }
-        self.roster = roster;
-        self.pace.wrote(began, Instant::now());
-        if let Some(committed) = self.committed.take() {
-            self.core.metrics.delivery_seconds.observe(committed.elapsed().as_secs_f64());
-        }
-    }
-
     /// Send frames that follow each other to one subscription: each at most once, in order, and none past a gap.
     pub(super) fn send_run(&mut self, place: usize, id: u32, frames: &[Arc<Frame>]) {
         let mut due = std::mem::take(&mut self.due);
@@ -73,7 +44,11 @@ impl Shard {
                 }
             }
             let finished = bytes <= room;
-            if !connection.send_all(due.iter().filter_map(|at| frames.get(*at)).map(|frame| &frame.bytes)) {
+            let deflate = connection.client.deflate;
+            let frames_due = due.iter().filter_map(|at| frames.get(*at));
+            let packer = &mut self.packer;
+            let bytes = frames_due.map(|frame| if deflate { frame.packed(packer) } else { &frame.bytes });
+            if !connection.send_all(bytes) {
                 self.remove(place);
                 break;
             }
@@ -116,7 +91,8 @@ impl Shard {
     /// Too much is unsent: no more is queued until the client has read it.
     pub(super) fn lag(&mut self, place: usize) {
         let Some(connection) = self.connections.get_mut(place) else { return };
-        connection.lagging_since = Some(monotonic_ms());
+        // The time to read it runs from the first; events that go on coming do not give more of it.
+        connection.lagging_since.get_or_insert_with(monotonic_ms);
         for subscription in &mut connection.subscriptions {
             if matches!(subscription.flow, Flow::Live) {
                 subscription.flow = Flow::Lagging;

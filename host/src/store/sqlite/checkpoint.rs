@@ -57,6 +57,12 @@ impl Checkpointer {
             self.shared.changed.notify_one();
         }
     }
+
+    /// Start it now, however little there is to move.
+    pub(super) fn request(&self) {
+        self.shared.lock().pages += PAGES;
+        self.shared.changed.notify_one();
+    }
 }
 
 impl Drop for Checkpointer {

@@ -5,7 +5,7 @@
 
 use super::super::bytes::{Alphabet, at, contains, find, looks_generated, member, sub};
 use super::super::scan::Scan;
-use super::super::values;
+use super::super::{checks, values};
 
 /// `scheme://user:password@host`, whatever signs the password has.
 pub(super) fn address(scan: &mut Scan<'_>, start: usize, after: usize) {
@@ -15,7 +15,10 @@ pub(super) fn address(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
     let whole = (scan.runs.end(bytes, Alphabet::Bare, after) - after).min(1024);
     let rest = sub(bytes, after, after + whole);
-    let authority = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b',' | b'\\')).unwrap_or(whole);
+    // Names of a directory hold commas, other addresses are divided by them.
+    let directory = sub(bytes, start.saturating_sub(5), start).windows(4).any(|scheme| scheme == b"ldap");
+    let ends = |byte: &u8| matches!(byte, b'/' | b'?' | b'#' | b'\\') || *byte == b',' && !directory;
+    let authority = rest.iter().position(ends).unwrap_or(whole);
     let colon = sub(rest, 0, authority).iter().position(|&byte| byte == b':');
     let mut at_sign = sub(rest, 0, authority).iter().rposition(|&byte| byte == b'@');
     if let (None, Some(colon)) = (at_sign, colon) {
@@ -47,11 +50,15 @@ pub(super) fn address(scan: &mut Scan<'_>, start: usize, after: usize) {
     match colon.filter(|&colon| colon < at_sign) {
         Some(colon) => {
             let password = sub(rest, colon + 1, at_sign);
-            if !values::placeholder(password) {
+            let user = sub(rest, 0, colon);
+            // Halves of one key, as Sidekiq's are.
+            let half = |text: &[u8]| text.len() == 8 && checks::all(text, Alphabet::HexLower);
+            if half(user) && half(password) {
+                scan.context(after, after + at_sign, "url_password");
+            } else if !values::placeholder(password) {
                 scan.context(after + colon + 1, after + at_sign, "url_password");
             }
             // `https://token:x-oauth-basic@…`: the token stands for the user.
-            let user = sub(rest, 0, colon);
             if (password == b"x-oauth-basic" || password == b"x" || password.is_empty()) && looks_generated(user, 16) {
                 scan.context(after, after + colon, "url_password");
             }
@@ -101,15 +108,71 @@ pub(super) fn pgpass(scan: &mut Scan<'_>, _: usize, after: usize) {
 pub(super) fn signature(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
     let before = start.checked_sub(1).map_or(0, |index| at(bytes, index));
-    if !matches!(before, b'&' | b'?' | b';' | b'-' | b',' | b' ') {
+    let header = |names: &[&[u8]]| {
+        let window = sub(bytes, start.saturating_sub(256), start);
+        names.iter().any(|name| contains(window, name))
+    };
+    let signs = match before {
+        b'&' | b'?' | b';' | b'-' => true,
+        b'_' => header(&[b"oauth", b"nlauth"]),
+        b',' | b' ' | b'"' => header(&[b"uthorization", b"SignedHeaders", b"SharedAccessSignature"]),
+        _ => false,
+    };
+    if !signs {
         return;
     }
+    let after = after + usize::from(matches!(at(bytes, after), b'"' | b'\''));
     let end = after
         + sub(bytes, after, bytes.len())
             .iter()
             .take_while(|&&byte| member(byte, Alphabet::Base64) || matches!(byte, b'%' | b'-' | b'_' | b'~'))
             .count();
-    if end - after >= 20 {
+    let least = if before == b'_' { 8 } else { 20 };
+    if end - after >= least {
         scan.context(after, end, "url_signature");
+    }
+}
+
+/// `https://name.azurewebsites.net/api/function?code=…`: whoever has the code may call the function.
+pub(super) fn function_code(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let window = sub(scan.bytes, after, after + 256);
+    let window = sub(window, 0, window.iter().take_while(|&&byte| member(byte, Alphabet::Bare)).count());
+    if let Some(code) = find(window, b"code=") {
+        let start = after + code + 5;
+        let end = scan.runs.end(scan.bytes, Alphabet::Opaque, start);
+        if end - start >= 20 {
+            scan.context(start, end, "azure_function_key");
+        }
+    }
+}
+
+/// `user:password@host` without a scheme, at its colon: only where the password looks generated, and the host has a name.
+pub(super) fn bare(scan: &mut Scan<'_>, colon: usize) {
+    let bytes = scan.bytes;
+    if !at(bytes, colon + 1).is_ascii_alphanumeric() || !at(bytes, colon.saturating_sub(1)).is_ascii_alphanumeric() {
+        return;
+    }
+    let rest = sub(bytes, colon + 1, colon + 65);
+    let Some(sign) = rest.iter().position(|byte| !byte.is_ascii_graphic() || matches!(byte, b'@' | b'/' | b':')) else {
+        return;
+    };
+    let host = sub(bytes, colon + sign + 2, colon + sign + 66);
+    let host = sub(host, 0, host.iter().take_while(|&&byte| member(byte, Alphabet::UrlDot)).count());
+    if at(rest, sign) == b'@'
+        && sign >= 8
+        && looks_generated(sub(rest, 0, sign), 8)
+        && (host.starts_with(b"localhost") || host.len() > 4 && contains(sub(host, 1, host.len() - 1), b"."))
+    {
+        scan.context(colon + 1, colon + 1 + sign, "url_password");
+    }
+}
+
+/// `secret_id=…` of Vault's login for programs: elsewhere such an id is a name.
+pub(super) fn role_secret(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let before = sub(bytes, start.saturating_sub(128), start);
+    let end = scan.runs.end(bytes, Alphabet::Url, after);
+    if end - after >= 30 && (contains(before, b"role_id") || contains(before, b"approle")) {
+        scan.context(after, end, "secret");
     }
 }

@@ -8,17 +8,13 @@ use super::super::scan::Scan;
 use super::super::{checks, values};
 use super::LONGEST_NAME;
 
-/// Most options of one letter that are looked at in a text: each costs a look at its line.
-const MOST_OPTIONS: usize = 512;
-
 /// Options of one letter, where the command that stands on the line before them is known to take a secret there.
 pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
     if start == 0 || !matches!(at(bytes, start - 1), b' ' | b'\t' | b'"' | b'\'') {
         return;
     }
-    scan.options += 1;
-    if scan.options > MOST_OPTIONS {
+    if !scan.spend() {
         return;
     }
     let from = start.saturating_sub(160);
@@ -47,6 +43,7 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
             "rar",
             "unrar",
         ]),
+        b"/p:" => runs(&["xfreerdp", "wfreerdp", "freerdp", "mstsc", "cmdkey"]),
         b"-P" => runs(&["ssh-keygen", "sqlcmd", "bcp", "zip", "unzip", "zipcloak"]),
         b"-N" => !glued && runs(&["ssh-keygen"]),
         b"-k" | b"-K" => !glued && runs(&["openssl"]),
@@ -84,7 +81,7 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
     let Some(value) = values::value_after(bytes, after) else { return };
     let text = sub(bytes, value.start, value.end);
-    if values::placeholder(text) || text.starts_with(b"-") {
+    if values::placeholder(text) || text.starts_with(b"-") || contains(text, b"://") {
         return;
     }
     if matches!(option, b"-u" | b"-U") || option == b"-a" && runs(&["http", "https", "xh"]) {
@@ -203,8 +200,7 @@ fn take(scan: &mut Scan<'_>, start: usize, end: usize, kind: &'static str) {
 pub(super) fn piped(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
     let name = sub(bytes, start, after);
-    scan.options += 1;
-    if name.ends_with(b"-s") || at(bytes, after).is_ascii_alphanumeric() || scan.options > MOST_OPTIONS {
+    if name.ends_with(b"-s") || at(bytes, after).is_ascii_alphanumeric() || !scan.spend() {
         return;
     }
     let from = start.saturating_sub(160);
@@ -247,8 +243,7 @@ pub(super) fn piped(scan: &mut Scan<'_>, start: usize, after: usize) {
 /// Commands whose last word is the secret: `htpasswd -b file user secret`.
 pub(super) fn last_word(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
-    scan.options += 1;
-    if scan.options > MOST_OPTIONS {
+    if !scan.spend() {
         return;
     }
     let rest = sub(bytes, after, after + 256);
@@ -261,21 +256,37 @@ pub(super) fn last_word(scan: &mut Scan<'_>, start: usize, after: usize) {
         b"wpa_passphrase " => 1,
         b"poetry config " if first.starts_with(b"pypi-token.") => 1,
         b"poetry config " if first.starts_with(b"http-basic.") => 2,
-        b"poetry config " => return,
+        b"composer config " if first.starts_with(b"http-basic.") => 2,
+        b"poetry config " | b"composer config " => return,
         b"net use " if !contains(&line.to_ascii_lowercase(), b"/user:") => return,
         b"net use " => 1,
         _ => 0,
     };
-    let trimmed = line.trim_ascii_end();
+    let mut trimmed = line.trim_ascii_end();
+    if name == b"net use " {
+        // `net use z: \\\\host\\share secret /user:ann`
+        while let Some(blank) = trimmed.iter().rposition(|&byte| byte == b' ')
+            && at(trimmed, blank + 1) == b'/'
+        {
+            trimmed = sub(trimmed, 0, blank).trim_ascii_end();
+        }
+    }
     let last = trimmed.iter().rposition(|&byte| byte == b' ').map_or(0, |blank| blank + 1);
-    let words = sub(line, 0, last).split(|&byte| byte == b' ').filter(|word| !word.is_empty()).count();
+    let words = sub(trimmed, 0, last).split(|&byte| byte == b' ').filter(|word| !word.is_empty()).count();
     let word = sub(trimmed, last, trimmed.len());
     let quotes = usize::from(matches!(at(word, 0), b'"' | b'\'') && word.len() > 2);
     // A sentence about the command goes on in words.
     let likely =
         values::password_like(sub(word, quotes, word.len() - quotes)) || looks_generated(word, 8) || quotes > 0;
-    if words >= secret_at && likely && !word.starts_with(b"-") {
+    if words >= secret_at && likely && !matches!(at(word, 0), b'-' | b'\\') {
         take(scan, after + last + quotes, after + trimmed.len() - quotes, "password");
+    }
+}
+
+/// A word that is a secret wherever it stands.
+pub(super) fn any_word(scan: &mut Scan<'_>, _: usize, after: usize) {
+    if let Some(value) = values::value_after(scan.bytes, after) {
+        take(scan, value.start, value.end, "credential");
     }
 }
 

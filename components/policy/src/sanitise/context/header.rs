@@ -124,6 +124,35 @@ pub(super) fn cookies(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
 }
 
+/// Schemes behind which any word is a value.
+const KNOWN_SCHEMES: [&str; 25] = [
+    "bearer",
+    "basic",
+    "token",
+    "digest",
+    "apikey",
+    "api-key",
+    "negotiate",
+    "ntlm",
+    "l402",
+    "lsat",
+    "nostr",
+    "hawk",
+    "aws4-hmac-sha256",
+    "sso-key",
+    "key",
+    "splunk",
+    "ssws",
+    "genie-key",
+    "geniekey",
+    "deepl-auth-key",
+    "bot",
+    "jwt",
+    "oauth",
+    "hmac",
+    "klaviyo-api-key",
+];
+
 /// `Authorization: <scheme> <value>`, of schemes known or not.
 pub(super) fn authorization(scan: &mut Scan<'_>, _: usize, after: usize) {
     let bytes = scan.bytes;
@@ -134,7 +163,9 @@ pub(super) fn authorization(scan: &mut Scan<'_>, _: usize, after: usize) {
     let mut end = place;
     let mut word = place;
     // At most three words: the scheme, and a value which a blank may divide.
+    let mut strict = false;
     for round in 0..2 {
+        let strict_value = strict;
         let length = sub(bytes, word, bytes.len())
             .iter()
             .take_while(|&&byte| member(byte, Alphabet::Bare) && byte != b'\\')
@@ -143,46 +174,26 @@ pub(super) fn authorization(scan: &mut Scan<'_>, _: usize, after: usize) {
         if length == 0 || values::placeholder(token) {
             break;
         }
-        let known = [
-            "bearer",
-            "basic",
-            "token",
-            "digest",
-            "apikey",
-            "api-key",
-            "negotiate",
-            "ntlm",
-            "l402",
-            "lsat",
-            "nostr",
-            "hawk",
-            "aws4-hmac-sha256",
-            "sso-key",
-            "key",
-            "splunk",
-            "ssws",
-            "genie-key",
-            "bot",
-            "jwt",
-            "oauth",
-            "hmac",
-        ]
-        .iter()
-        .any(|scheme| token.eq_ignore_ascii_case(scheme.as_bytes()));
-        if round == 0 && known {
-            word += length;
-            let gap = sub(bytes, word, bytes.len()).iter().take_while(|&&byte| byte == b' ').count();
+        // `<scheme> <value>`, of schemes known or not: a word, and what follows it.
+        let gap = sub(bytes, word + length, bytes.len()).iter().take(8).take_while(|&&byte| byte == b' ').count();
+        let scheme = token.iter().all(|&byte| byte.is_ascii_alphabetic() || byte == b'-' || byte == b'_')
+            && token.len() <= 24
+            && !values::known_word(token);
+        let known = KNOWN_SCHEMES.iter().any(|scheme| token.eq_ignore_ascii_case(scheme.as_bytes()));
+        strict = !known;
+        if round == 0 && (known || scheme && gap > 0) {
             if gap == 0 {
                 return;
             }
-            word += gap;
+            word += length + gap;
             place = word;
+            end = word;
             continue;
         }
         let token = values::trim(token);
         let mix = Mix::of(sub(token, 0, 256));
         if values::known_word(token)
-            || (round == 0 && !(mix.digit && mix.letter() && token.len() >= 8))
+            || ((round == 0 || strict_value) && !(mix.digit && mix.letter() && token.len() >= 8))
             || token.len() < 3
         {
             break;
