@@ -1,7 +1,6 @@
 /**
- * `<activity-feed src="/ws" types="task.*" limit="50">`: a live list of events, without dependencies (docs/embedding.md).
- * Never shows an event twice or out of order; what was left out is a line of its own; events reach the page as text only.
- * `Link` is one connection, `Source` one for all tabs, `ActivityFeed` the list.
+ * `<activity-feed src="/ws" types="task.*" limit="50">`: a live list of events (docs/embedding.md). Never shows one twice or
+ * out of order; what was left out is a line; events become text only. `Link` is a connection, `Source` one for all tabs.
  *
  * @typedef {{id: string, seq: number, prev?: number, cursor: string, event_type: string, source: string, task_id?: string,
  *   agent_id?: string, timestamp: string, data: Object, display: {icon: string, label: string, text: string}}} FeedEvent
@@ -11,14 +10,14 @@
  */
 (() => {
   const ROOT = new URL('..', document.currentScript?.src || document.baseURI);
-  // In ms: between attempts, before jitter; for a transport's first frame; for a sign of life when somebody looks again.
+  // ms: between attempts, before jitter; for a first frame; for a sign of life when somebody looks.
   const FIRST_WAIT = 500, LAST_WAIT = 20_000, OPEN_WAIT = 8_000, ANSWER_WAIT = 2_500;
   const STOP = { 4000: 'refused', 4001: 'signed-out', 4003: 'refused', 4008: 'refused', refused: 'refused' };
 
   const seqOf = (cursor) => Number(cursor.slice(cursor.lastIndexOf(':') + 1));
   const epochOf = (cursor) => cursor.slice(0, cursor.lastIndexOf(':'));
 
-  /** An address of the server, with the feed's filters. */
+  /** An address with the feed's filters. */
   const address = ({ api, filters }, path, query) => {
     const url = new URL(path, api);
     for (const [name, values] of Object.entries({ ...filters, ...query })) {
@@ -32,7 +31,7 @@
     return fetch(address(options, path, query), { signal, headers: token ? { authorization: `Bearer ${token}` } : {} });
   };
 
-  /** Make an element. `on…` are listeners, a class is a part too, and strings become text, never markup. */
+  /** Make an element. `on…` are listeners, a class is a part too, strings become text. */
   const h = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
@@ -54,7 +53,7 @@
       this.seq = seqOf(cursor);
     }
 
-    /** Move to what a frame settles. True: it is new; false: seen before; null: something before it is missing. */
+    /** Move to what a frame settles. True: new; false: seen before; null: something is missing before it. */
     take({ type, payload: p }) {
       const end = type === 'subscribed' ? p.from : p?.cursor ?? p?.to;
       if (end && this.cursor && epochOf(end) === epochOf(this.cursor)) {
@@ -72,7 +71,7 @@
     position = new Position();
     #mode = 'websocket';
     #over = false;
-    #turn = new AbortController(); // ends the attempt or the wait under way
+    #turn = new AbortController(); // ends the attempt or wait
     #waiting = false;
     #next = 0; // when WebSocket is tried again
     #heard = 0; // when something came last
@@ -93,7 +92,7 @@
       this.#turn.abort();
     }
 
-    /** Somebody looks: try now, or see whether the connection lives. */
+    /** Somebody looks: try now. */
     nudge() {
       this.#failures = 0;
       if (this.#socket) this.#probe(ANSWER_WAIT);
@@ -119,7 +118,6 @@
         this.#failures = lived > 1_000 ? 1 : this.#failures + 1;
         if (this.#over) return;
         if (!STOP[end] && (!lived || end === 4202)) {
-          // Browsers hide why a socket did not open.
           const status = await this.#status();
           if (status === 401 || status === 403) end = status + 3600;
           else if (!status) this.#mode = 'websocket';
@@ -159,7 +157,7 @@
       this.#say('live');
     }
 
-    /** False: stop reading, something is missing. @param {Frame} frame */
+    /** False: something is missing. @param {Frame} frame */
     #frame(frame) {
       this.#live();
       const fresh = frame.type === 'state' || (!frame.subscription && this.position.take(frame));
@@ -167,7 +165,7 @@
       return fresh !== null;
     }
 
-    /** The place is not one of this log: say so, and begin anew. */
+    /** Not a place of this log. */
     #forget() {
       this.position = new Position();
       this.onFrame({ type: 'skipped', payload: { from: null, to: null, count: null, by_type: null, reason: 'pruned' } });
@@ -216,7 +214,7 @@
       });
     }
 
-    /** Browsers hide the protocol's pings: ask for a word, and give up when none comes. */
+    /** Browsers hide the protocol's pings: ask for a word. */
     #probe(patience) {
       const turn = this.#turn;
       const asked = Date.now();
@@ -232,10 +230,10 @@
     }
 
     async sse(turn) {
+      // The server says something every 15 s, unless a proxy holds it back.
+      let patience = setTimeout(() => turn.abort(), OPEN_WAIT);
       const answer = await this.#ask('api/events/stream', this.#start, turn);
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      // A proxy that holds the stream back is known by its silence: the server says something every 15 s.
-      let patience = setTimeout(() => turn.abort(), OPEN_WAIT);
       for (let rest = ''; ;) {
         const { value, done } = await reader.read();
         if (done) return 'lost';
@@ -256,7 +254,9 @@
       do {
         const { cursor } = this.position;
         const query = cursor ? { since: cursor, wait: 25, limit: 1000 } : { limit: this.options.limit };
+        const patience = setTimeout(() => turn.abort(), 40_000);
         const page = await (await this.#ask('api/events', query, turn)).json();
+        clearTimeout(patience);
         const events = cursor ? page.events : page.events.reverse();
         if (page.skipped) this.#frame({ type: 'skipped', payload: page.skipped });
         for (const payload of events) this.#frame({ type: 'event', payload });
@@ -264,7 +264,7 @@
       } while (Date.now() < this.#next);
     }
 
-    /** Without a socket, the state of the swarm is asked for. */
+    /** Without a socket the state is asked for. */
     async #askState({ signal }) {
       if (!this.options.state || !this.#since || this.#socket) return;
       const answer = await get({ ...this.options, filters: {} }, 'api/state', {}, signal);
@@ -272,22 +272,22 @@
     }
   }
 
-  /**
-   * The same feed in several tabs is one connection: who holds the Web Lock has the `Link` and tells the others. Each tab
-   * keeps a position of its own, so a change of leader loses nothing.
-   */
+  /** One connection for all tabs: who holds the Web Lock has the `Link`. Each keeps its position, so a change of leader loses nothing. */
   class Source {
     position = new Position();
     status = { state: 'connecting', transport: '', shared: false, message: '' };
     #id = Math.random();
-    /** For a tab that joins: the newest frames, the cursor after which they are complete, the state of the swarm. */
+    /** For a tab that joins: the newest frames, complete after `floor`, and the state. */
     #known = { recent: [], floor: '', state: null };
     link = /** @type {?Link} */ (null);
     #channel = null;
     #leave = () => {};
     #alarm = 0;
+    #watch = 0;
+    #heard = 0; // the leader, last
+    #others = false;
 
-    /** @param {string} name  the same for all who may share */
+    /** @param {string} name  of those who share */
     constructor(options, name, onFrame, onStatus) {
       Object.assign(this, { options, name, onFrame, onStatus });
     }
@@ -298,10 +298,12 @@
       this.#channel.onmessage = ({ data }) => this.#hear(data);
       this.#queue();
       this.#call();
+      this.#watch = setInterval(() => this.link || Date.now() - this.#heard < 30_000 || this.#call(), 10_000);
     }
 
     stop() {
       clearTimeout(this.#alarm);
+      clearInterval(this.#watch);
       this.#channel?.close();
       this.#channel = null;
       this.#leave();
@@ -335,7 +337,7 @@
       this.#channel?.postMessage({ lead: true });
     }
 
-    /** Ask the leader for what is missing here. A leader that sleeps is replaced. */
+    /** Ask the leader for what is missing; replace one that sleeps. */
     #call() {
       this.#channel?.postMessage({ hello: this.#id });
       clearTimeout(this.#alarm);
@@ -349,9 +351,11 @@
     #hear({ hello, lead, to, recent, floor, state, cursor, frame, status }) {
       if (this.link) {
         if (!hello) return;
+        this.#others = true;
         this.link.nudge();
         return this.#channel?.postMessage({ to: hello, ...this.#known, cursor: this.position.cursor, status: this.status });
       }
+      this.#heard = Date.now();
       if (lead) this.#call();
       if (frame) this.#accept(frame);
       if (to === this.#id) {
@@ -374,7 +378,7 @@
       const known = this.#known;
       if (type === 'state') known.state = frame;
       else {
-        if (payload?.to === null) this.position = new Position(); // the place was not one of this log
+        if (payload?.to === null) this.position = new Position(); // another log
         const fresh = this.position.take(frame);
         if (!fresh) return fresh === null && this.#call();
         const { cursor, seq } = this.position;
@@ -387,7 +391,7 @@
           known.floor = oldest.cursor ?? oldest.to;
         }
       }
-      if (this.link) this.#channel?.postMessage({ frame });
+      if (this.link && this.#others) this.#channel.postMessage({ frame });
       this.onFrame(frame);
     }
 
@@ -416,21 +420,21 @@
     .header { display: flex; align-items: center; gap: 8px; padding: 12px 16px; }
     .title { flex: 1; margin: 0; font-size: 12px; letter-spacing: .08em; }
     .word, .tool, .chip, .time, .day { color: var(--af-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
-    .light { width: 8px; height: 8px; border-radius: 50%; border: 2px solid var(--af-muted); }
-    [data-state=live] .light { background: #e44; border: 0; animation: pulse 2s infinite; }
+    .light { width: 8px; height: 8px; border-radius: 50%; background: var(--af-line); }
+    [data-state=live] .light { background: #e44; animation: pulse 2s infinite; }
     @keyframes pulse { 50% { opacity: .4; } }
     @keyframes new { from { opacity: 0; } }
     button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: start; }
     :focus-visible { outline: 2px solid var(--af-accent); outline-offset: -2px; border-radius: 6px; }
     .tool { padding: 4px 8px; }
     .word::first-letter, .note::first-letter { text-transform: uppercase; }
-    .chips { display: flex; gap: 6px; padding: 0 16px 12px; overflow-x: auto; scrollbar-width: none; }
+    .chips { display: flex; gap: 6px; min-height: 38px; padding: 0 16px 12px; overflow-x: auto; scrollbar-width: none; }
     .chip { flex: none; padding: 3px 10px; border: 1px solid var(--af-line); border-radius: 20px; }
-    .chip::before { content: '●'; color: var(--kind); margin-inline-end: 6px; font-size: 9px; }
+    .chip::before { content: '● '; color: var(--kind); }
     .chip[aria-pressed=true] { border-color: var(--kind); color: var(--af-fg); }
-    .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow-y: auto;
-      border-block: 1px solid var(--af-line); scrollbar-width: thin; }
+    .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow: auto; border-block: 1px solid var(--af-line); }
     .top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
+    .list:not(:empty) ~ slot { display: none; }
     .list, .list ol { list-style: none; margin: 0; padding: 0; }
     .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
     .line:hover, .open > .line, .details, .tool:hover { background: var(--af-hover); }
@@ -439,21 +443,21 @@
     .bad .text { color: var(--af-error); }
     .day { padding: 10px 16px 4px; }
     .gap { color: var(--af-muted); }
-    .gap ol { border-inline-start: 2px solid var(--af-line); margin-inline-start: 24px; }
+    .gap ol { padding-inline-start: 24px; }
     .new { animation: new .25s; }
     .pill { position: absolute; inset-inline: 0; z-index: 1; margin: 8px auto; width: max-content; padding: 5px 14px; border-radius: 20px;
       background: var(--af-accent); color: var(--af-bg); font-size: 12px; }
     .note { padding: 40px 24px; text-align: center; color: var(--af-muted); }
     .footer { padding: 10px; text-align: center; }
     a, b { color: var(--af-accent); font-weight: inherit; text-decoration: none; }
-    .details { padding: 4px 16px 14px 48px; font-size: 12.5px; overflow-wrap: anywhere; }
-    dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 14px; margin: 0 0 10px; }
+    .details { padding: 4px 16px 12px 48px; font-size: 12.5px; overflow-wrap: anywhere; }
+    dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 14px; margin: 0 0 10px; }
     dt, .key { color: var(--af-muted); }
     dd { margin: 0; }
     .tree { font-family: ui-monospace, monospace; max-height: 320px; overflow: auto; }
-    .tree * > div, .tree * > details { padding-inline-start: 16px; }
+    details > :not(summary) { padding-inline-start: 16px; }
     .quiet { position: absolute; clip-path: inset(50%); }
-    @media (pointer: coarse) { .line { padding-block: 11px; } .chip, .tool { padding-block: 8px; } }
+    @media (pointer: coarse) { .line { padding-block: 13px; } .chip, .tool, .pill { min-height: 44px; } .chips { min-height: 56px; } dd a { display: inline-block; } dd a, summary { line-height: 2; } }
     @media (prefers-reduced-motion) { * { animation: none !important; } }
     @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
   `);
@@ -465,14 +469,14 @@
     element.style.setProperty('--kind', `var(--af-${kind}, var(--af-system))`);
     return element;
   };
-  const dayOf = (timestamp) => new Date(timestamp).toLocaleDateString([], { dateStyle: 'full' });
+  const day = new Intl.DateTimeFormat([], { dateStyle: 'full' });
+  const dayOf = (timestamp) => day.format(new Date(timestamp));
   const ago = (date) => {
     const s = (Date.now() - date) / 1000;
-    const [unit, size] = [['d', 86_400], ['h', 3600], ['m', 60], ['s', 1]].find(([, size]) => s >= size * 1.5) ?? ['s', 1];
-    return s < 5 ? 'now' : Math.floor(s / size) + unit;
+    return s < 5 ? 'now' : s < 90 ? `${s | 0}s` : s < 5_400 ? `${s / 60 | 0}m` : s < 129_600 ? `${s / 3_600 | 0}h` : `${s / 86_400 | 0}d`;
   };
 
-  /** A JSON value as a tree that is built as it is opened. */
+  /** A JSON value, built as it is opened. */
   const tree = (key, value, open) => {
     const name = h('span', { class: 'key' }, `${key}: `);
     if (!value || typeof value !== 'object') return h('div', { dir: 'auto' }, name, JSON.stringify(value));
@@ -488,7 +492,7 @@
     target.textContent = 'Copied';
   });
 
-  /** All that there is to say of an event. @param {FeedEvent} event @param {URL} api  the server's root */
+  /** All of an event. @param {FeedEvent} event @param {URL} api  the server's root */
   const detailsOf = (event, api) => {
     const link = (query) => address({ api }, 'swarm/events', query).href;
     const { id, seq, timestamp } = event;
@@ -497,7 +501,7 @@
     return h('div', { class: 'details' },
       h('dl', {}, ...[...facts, ['time', `${exact.format(new Date(timestamp))} · ${timestamp}`], ['id', `${id} · seq ${seq}`]]
         .flatMap(([name, value]) => [h('dt', {}, name.replace('_', ' ')), h('dd', { dir: 'auto' }, value)])),
-      h('div', { class: 'tree' }, tree('data', event.data, true)),
+      h('div', { class: 'tree', tabindex: '0' }, tree('data', event.data, true)),
       copy('Copy JSON', JSON.stringify(event, null, 2)), copy('Copy link', link({ event: id })));
   };
 
@@ -512,16 +516,16 @@
     #source = /** @type {?Source} */ (null);
     #options = null;
     #token = '';
-    #pending = /** @type {Frame[]} */ ([]); // not in the list yet; at most `limit`
+    #pending = /** @type {Frame[]} */ ([]); // at most `limit`
     #fresh = 0; // how many came since
     #shows = new WeakMap(); // li → FeedEvent or Skipped
     #counts = new Map(); // kind → its count and chip
     #kinds = new Set(); // the chips that are pressed
     #paused = false;
     #hover = 0; // until when the pointer holds the list
-    #away = false; // the top of the list is out of sight
+    #away = false; // its top is out of sight
     #frameDue = 0;
-    #said = 0; // when a screen reader was told
+    #said = 0;
     #gone = null; // ends the listeners
 
     constructor() {
@@ -532,18 +536,18 @@
         chips: h('div', { class: 'chips', role: 'group', 'aria-label': 'Show only' }),
         pill: button('', () => this.#release(), { class: 'pill', hidden: true }),
         top: h('div', { class: 'top' }),
-        list: h('ol', { class: 'list', 'aria-label': 'Events, newest first', onclick: (click) => this.#click(click), onkeydown: (key) => this.#key(key) }),
+        list: h('ol', { class: 'list', 'aria-label': 'Newest first', onclick: (click) => this.#click(click), onkeydown: (key) => this.#key(key) }),
         note: h('div', { class: 'note' }),
         all: h('a', { class: 'all' }, 'Show All Events'),
         quiet: h('div', { class: 'quiet', 'aria-live': 'polite' }),
       };
       const check = () => this.#schedule();
-      // A pointer that rests does not hold the list for ever: a wall has one, too.
+      // A pointer that rests, as on a wall, does not hold the list for ever.
       const hover = ({ type, pointerType }) => {
         this.#hover = type === 'pointermove' && pointerType === 'mouse' ? Date.now() + 30_000 : 0;
         check();
       };
-      $.scroll = h('div', { class: 'scroll', onpointermove: hover, onpointerleave: hover, onfocusout: check }, $.top, $.list, $.note);
+      $.scroll = h('div', { class: 'scroll', onpointermove: hover, onpointerleave: hover, onfocusout: check }, $.top, $.list, h('slot'), $.note);
       $.panel = h('section', { class: 'panel', 'aria-label': 'Live activity' },
         h('div', { class: 'header' }, h('h2', { class: 'title' }, 'LIVE ACTIVITY'), $.pause, $.word, h('span', { class: 'light' })),
         $.chips, h('div', {}, $.pill), $.scroll, h('div', { class: 'footer' }, $.all), $.quiet);
@@ -556,16 +560,21 @@
       }).observe($.top);
     }
 
-    /** For pages of another origin; a function gives a fresh one. @param {string | (() => Promise<string>)} token */
+    /** @param {string | (() => Promise<string>)} token */
     set token(token) {
       const first = !this.#token;
       this.#token = token;
-      if (first || /signed|refused/.test(this.status?.state)) this.connect();
+      if (first) this.connect();
+      else if (/signed|refused/.test(this.status?.state)) this.retry();
       else this.#source?.link?.refresh();
     }
 
     get status() {
       return this.#source?.status;
+    }
+
+    get #clock() {
+      return this.getAttribute('time') === 'clock';
     }
 
     connectedCallback() {
@@ -574,7 +583,7 @@
       const wake = () => document.hidden || this.#source.nudge();
       addEventListener('online', wake, { signal });
       document.addEventListener('visibilitychange', wake, { signal });
-      addEventListener('pageshow', ({ persisted }) => (persisted ? this.#start() : wake()), { signal });
+      addEventListener('pageshow', ({ persisted }) => (persisted ? this.retry() : wake()), { signal });
       addEventListener('pagehide', () => this.#source.stop(), { signal });
       const tick = setInterval(() => this.#second(), 1_000);
       signal.onabort = () => clearInterval(tick);
@@ -590,7 +599,7 @@
       if (this.#source) this.connect();
     }
 
-    /** Begin anew, with an empty list. */
+    /** Begin anew. */
     connect() {
       this.#source?.stop();
       this.#source = null;
@@ -599,6 +608,12 @@
       this.#counts.clear();
       this.#pending = [];
       if (this.isConnected) this.#start();
+    }
+
+    /** Go on from where it stopped. */
+    retry() {
+      this.#source?.stop();
+      this.#start();
     }
 
     pause(paused = true) {
@@ -625,7 +640,7 @@
       const state = this.hasAttribute('state');
       this.#options = { ws, api, filters, limit, state, token: async () => (typeof this.#token === 'function' ? this.#token() : this.#token) };
       this.$.all.href = address(this.#options, 'swarm/events', {}).href;
-      // The hint at the token keeps two users of one browser apart.
+      // Keeps two users apart.
       const hint = [...String(this.#token)].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) | 0, 0);
       const before = this.#source;
       this.#source = new Source(this.#options, JSON.stringify([ws, filters, limit, state, hint]), (frame) => this.#frame(frame), (status) => this.#status(status));
@@ -650,9 +665,11 @@
 
     #note() {
       const { state, message } = this.status ?? {};
-      this.$.note.hidden = !!this.$.list.querySelector('li:not([hidden])');
+      // The element's content stands there until there are events.
+      const { list } = this.$;
+      this.$.note.hidden = !!list.querySelector('li:not([hidden])') || (!list.firstChild && this.children.length && /^(live|conn)/.test(state));
       this.$.note.textContent = message || {
-        live: this.#kinds.size ? 'None of these among the newest.' : 'Nothing has happened yet.',
+        live: this.#kinds.size ? 'None of these.' : 'Nothing has happened yet.',
       }[state] || `${state}…`;
     }
 
@@ -670,7 +687,7 @@
     #count(kind, count) {
       let entry = this.#counts.get(kind);
       if (!entry) {
-        if (this.#counts.size > 15) return; // made-up kinds do not fill the page
+        if (this.#counts.size > 15) return; // not made-up ones without end
         const chip = paint(button(kind, () => this.#choose(kind), { class: 'chip', 'aria-pressed': 'false' }), kind);
         this.#counts.set(kind, (entry = { count: 0, chip }));
         this.$.chips.append(chip);
@@ -706,23 +723,23 @@
       this.$.pill.hidden = true;
     }
 
-    /** Show what has come, and let go of what is beyond the limit: once a frame, whatever the rate. */
+    /** Show what has come, let go of what is beyond the limit. */
     #flush() {
       if (!this.#fresh) return;
       const { list, quiet } = this.$;
       const rows = document.createDocumentFragment();
       if (list.firstChild?.matches('.day')) list.firstChild.remove();
-      let day = this.#day(list.firstChild);
+      let old = this.#day(list.firstChild);
       for (const { type, payload } of this.#pending) {
         const row = type === 'event' ? this.#row(payload) : this.#gap(payload);
-        const next = this.#day(row) ?? day;
-        if (day && next !== day) rows.prepend(h('li', { class: 'day' }, day));
-        day = next;
+        const next = this.#day(row) ?? old;
+        if (old && next !== old) rows.prepend(h('li', { class: 'day' }, old));
+        old = next;
         rows.prepend(row);
       }
-      if (day && day !== dayOf(Date.now())) rows.prepend(h('li', { class: 'day' }, day));
+      if (old && old !== dayOf(Date.now())) rows.prepend(h('li', { class: 'day' }, old));
       list.prepend(rows);
-      requestAnimationFrame(() => (this.$.scroll.scrollTop = 1)); // from 1 on, the browser anchors what it shows: no layout shift
+      requestAnimationFrame(() => (this.$.scroll.scrollTop = 1)); // from 1 on the browser anchors: no layout shift
       while (list.childElementCount > this.#options.limit) list.lastChild.remove();
       list.querySelector('.line').tabIndex = 0;
       for (const [kind, { count, chip }] of this.#counts) chip.textContent = `${kind} ${count.toLocaleString()}`;
@@ -752,7 +769,7 @@
       const { event_type: type, display, timestamp } = event;
       const kind = kindOf(type);
       const bad = /error|failed/.test(type);
-      return paint(this.#item(event, { class: `row new${bad ? ' bad' : ''}`, 'data-kind': kind, hidden: this.#hides(kind) }, display.icon,
+      return paint(this.#item(event, { class: `row${bad ? ' bad' : ''}${this.#fresh < 4 ? ' new' : ''}`, 'data-kind': kind, hidden: this.#hides(kind) }, display.icon,
         h('span', { class: 'text', dir: 'auto' }, display.text),
         h('time', { class: 'time', datetime: timestamp, title: exact.format(new Date(timestamp)) }, this.#time(timestamp))), bad ? 'error' : kind);
     }
@@ -761,7 +778,7 @@
     #gap(skipped) {
       const { count, reason, from, to } = skipped;
       const opens = from && to && reason !== 'pruned';
-      const what = opens ? `${count?.toLocaleString() ?? ''} more` : 'Older events are no longer kept';
+      const what = opens ? `${count?.toLocaleString() ?? ''} more` : 'Older events are not kept';
       const row = this.#item(skipped, { class: 'row gap' }, '⋯', h('span', { class: 'text' }, what, ...(opens ? [' · ', h('b', {}, 'show')] : [])));
       row.firstChild.disabled = !opens;
       return row;
@@ -769,12 +786,13 @@
 
     #time(timestamp) {
       const date = new Date(timestamp);
-      return this.getAttribute('time') === 'clock' ? clock.format(date) : ago(date);
+      return this.#clock ? clock.format(date) : ago(date);
     }
 
     #second() {
       if (document.hidden) return;
       this.#schedule();
+      if (this.#clock) return;
       for (const time of this.$.list.querySelectorAll('time')) {
         const text = this.#time(time.dateTime);
         if (time.textContent !== text) time.textContent = text;
@@ -805,7 +823,7 @@
       line.focus();
     }
 
-    /** Show the events that a `skipped` left out, below its line. */
+    /** Show what a `skipped` left out. */
     async #fill(row, { from, to }) {
       const say = (...what) => h('li', { class: 'day' }, ...what);
       const below = h('ol', {}, say('Loading…'));
@@ -817,7 +835,7 @@
         below.replaceChildren(...events.map((event) => this.#row(event)));
         if (more) below.append(say(h('a', { href: address(this.#options, 'swarm/events', range).href }, 'All of them')));
       } catch {
-        below.replaceChildren(say('They could not be read. Try again.'));
+        below.replaceChildren(say('Not read. Try again.'));
       }
     }
   }

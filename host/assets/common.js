@@ -139,7 +139,7 @@ export function signIn(problem = '') {
     h('p', { class: 'quiet' }, 'Open the link that the server printed when it started, or paste a token.'),
     h('label', { for: 'token' }, 'Token'), input, error, submit,
     h('p', { class: 'quiet small' }, 'A new link: ', h('code', {}, 'activity-feed token --scope subscribe --link')));
-    const view = h('div', { class: 'sign-in' }, form);
+    const view = h('div', { class: 'sign-in', role: 'dialog', 'aria-modal': 'true', 'aria-label': 'Sign in' }, form);
     document.body.classList.add('locked');
     document.body.append(view);
     input.focus();

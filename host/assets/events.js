@@ -5,7 +5,7 @@
  */
 import { ago, ask, byId, count, exactly, h, isError, kindOf, root, session, setText, signIn, span, timeOf } from './common.js';
 
-const PAGE = 50;
+const PAGE = 100;
 const FIELDS = ['type', 'source', 'task_id', 'agent_id'];
 const LAST = { '15m': 15, '1h': 60, '24h': 1_440, '7d': 10_080 }; // minutes
 const CURSOR = /^[\w-]+:\d+$/;
@@ -210,8 +210,7 @@ function follow(click) {
 /** Show the event that a link leads to, above those that came before it. */
 async function showOne(query, signal) {
   const id = query.get('event');
-  byId('one').replaceChildren();
-  if (!id) return;
+  if (!id) return byId('one').replaceChildren();
   try {
     const event = await ask(`api/events/${encodeURIComponent(id)}`, {}, { signal });
     byId('one').replaceChildren(h('article', { class: 'card one' },
@@ -318,8 +317,14 @@ document.addEventListener('keydown', (event) => {
   form.elements.q.focus();
 });
 addEventListener('popstate', show);
+// A page in the browser's cache keeps no request open: six of them are all that a browser makes to one server.
+addEventListener('pagehide', () => reading.abort());
+addEventListener('pageshow', ({ persisted }) => persisted && show());
 const wide = matchMedia('(min-width: 821px)');
-const unfold = () => (byId('filters').open = wide.matches);
+const unfold = () => {
+  byId('filters').open = wide.matches;
+  byId('filters').classList.add('ready');
+};
 wide.addEventListener('change', unfold);
 unfold();
 

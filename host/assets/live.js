@@ -244,7 +244,6 @@ function showLink(status) {
 
 // --------------------------------------------------------------------------------------------------------------- start
 
-const wantsSwarm = location.hash === '#swarm';
 for (const button of document.querySelectorAll('[data-show]')) {
   button.addEventListener('click', () => {
     document.body.dataset.view = button.dataset.show;
@@ -253,7 +252,9 @@ for (const button of document.querySelectorAll('[data-show]')) {
     for (const other of document.querySelectorAll('[data-show]')) other.setAttribute('aria-pressed', String(other === button));
   });
 }
-if (wantsSwarm) document.querySelector('[data-show=swarm]').click();
+const showNamed = () => location.hash === '#swarm' && document.querySelector('[data-show=swarm]').click();
+showNamed();
+addEventListener('hashchange', showNamed);
 byId('agents-more').addEventListener('click', () => ((allAgents = !allAgents), showState()));
 new ResizeObserver(drawChart).observe(byId('chart'));
 byId('chart').addEventListener('pointermove', pointAt);
@@ -282,10 +283,11 @@ const feed = h('activity-feed', {
     showLink(detail);
     if (detail.state !== 'signed-out') return;
     await signIn('Your session is over.');
-    feed.connect();
+    feed.retry();
   },
 });
-byId('feed').append(feed);
+feed.append(byId('plain-list')); // the widget shows it until it has events of its own
+byId('feed').replaceChildren(feed);
 const refresh = () => !document.hidden && readSummary().catch(() => {});
 refresh();
 setInterval(refresh, SUMMARY_EVERY);

@@ -13,6 +13,7 @@ mod publish;
 pub mod publish_rate;
 mod reference;
 pub mod session;
+mod session_form;
 mod socket;
 mod stream;
 
@@ -130,6 +131,7 @@ pub fn router(site: Site, doors: Doors, base_path: &str) -> Router {
     let api = if site.echo { api.route("/echo", get(socket::echo)) } else { api };
     let routes = api
         .merge(pages::routes())
+        .merge(pages::plain::routes())
         .merge(reference::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&site), upgrade_live))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), renew_cookie))
@@ -137,7 +139,12 @@ pub fn router(site: Site, doors: Doors, base_path: &str) -> Router {
             Problem::new(Cause::MethodNotAllowed, "this route has no such method")
         })
         .with_state(Arc::clone(&site));
-    let root = if base_path.is_empty() { routes } else { Router::new().nest(base_path, routes) };
+    let root = if base_path.is_empty() {
+        routes
+    } else {
+        // Nesting takes the base path itself, and not the same with a slash, which is what people type.
+        Router::new().nest(base_path, routes).route(&format!("{base_path}/"), pages::home_below(base_path))
+    };
     root.fallback(|| async { Problem::not_found("there is no such route") })
         .layer(middleware::from_fn_with_state(Arc::new(doors), host_check::doors))
         .layer(middleware::from_fn_with_state(Arc::clone(&site.metrics), limits::count_refused))
@@ -167,9 +174,12 @@ async fn renew_cookie(State(site): State<Site>, request: Request, next: Next) ->
     response
 }
 
-/// `POST /api/session`.
-async fn sign_in(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Problem> {
-    session::create(&site.auth, &headers, &site.cookie)
+/// `POST /api/session`; a page without scripts sends a form.
+async fn sign_in(State(site): State<Site>, request: Request) -> Result<Response, Problem> {
+    if session_form::is_form(request.headers()) {
+        return session_form::submit(&site, request).await;
+    }
+    session::create(&site.auth, request.headers(), &site.cookie)
 }
 
 /// `DELETE /api/session`: clears the cookie, and closes the session's sockets.

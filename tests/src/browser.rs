@@ -9,6 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::{Client, SOON, wait_for};
@@ -64,7 +66,7 @@ impl Browser {
                          "--no-first-run", "--disable-extensions", "--window-size=1280,900"],
             },
             "goog:loggingPrefs": {"browser": "ALL"},
-            "timeouts": {"script": 20_000, "pageLoad": 20_000},
+            "timeouts": {"script": 60_000, "pageLoad": 60_000},
         }}});
         let session = browser.command("POST", "/session", &capabilities);
         session["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
@@ -81,6 +83,68 @@ impl Browser {
     #[track_caller]
     pub fn reload(&self) {
         self.in_session("POST", "/refresh", &json!({}));
+    }
+
+    /// Turns scripts off or on for the pages that are loaded from now on.
+    #[track_caller]
+    pub fn scripts(&self, on: bool) {
+        self.cdp("Emulation.setScriptExecutionDisabled", &json!({"value": !on}));
+    }
+
+    /// Makes the window a telephone's or a desk's, in this colour scheme.
+    #[track_caller]
+    pub fn look(&self, phone: bool, scheme: &str) {
+        let (width, height) = if phone { (390, 844) } else { (1280, 860) };
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone});
+        self.cdp("Emulation.setDeviceMetricsOverride", &size);
+        self.cdp("Emulation.setTouchEmulationEnabled", &json!({"enabled": phone, "maxTouchPoints": 1}));
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.cdp("Emulation.setEmulatedMedia", &json!({"features": features}));
+    }
+
+    /// One command of the Chrome DevTools Protocol.
+    #[track_caller]
+    pub fn cdp(&self, command: &str, parameters: &Value) -> Value {
+        self.in_session("POST", "/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
+    }
+
+    /// The window as a PNG.
+    #[track_caller]
+    pub fn screenshot(&self) -> Vec<u8> {
+        let png = self.in_session("GET", "/screenshot", &json!({}));
+        STANDARD.decode(png.as_str().expect("a picture")).expect("base64")
+    }
+
+    /// Opens one more tab, and gives its name.
+    #[track_caller]
+    pub fn open_tab(&self) -> String {
+        let tab = self.in_session("POST", "/window/new", &json!({"type": "tab"}));
+        tab["handle"].as_str().expect("a handle").to_owned()
+    }
+
+    /// The name of the tab that commands go to.
+    #[track_caller]
+    pub fn tab(&self) -> String {
+        self.in_session("GET", "/window", &json!({})).as_str().expect("a handle").to_owned()
+    }
+
+    /// The names of all tabs.
+    #[track_caller]
+    pub fn tabs(&self) -> Vec<String> {
+        let tabs = self.in_session("GET", "/window/handles", &json!({}));
+        tabs.as_array().expect("handles").iter().filter_map(|tab| tab.as_str().map(str::to_owned)).collect()
+    }
+
+    /// Sends what follows to this tab.
+    #[track_caller]
+    pub fn switch(&self, tab: &str) {
+        self.in_session("POST", "/window", &json!({ "handle": tab }));
+    }
+
+    /// Closes the tab that commands go to; another one is to be switched to.
+    #[track_caller]
+    pub fn close_tab(&self) {
+        self.in_session("DELETE", "/window", &json!({}));
     }
 
     /// Runs the body of a function in the page and gives what it returns.
@@ -135,7 +199,8 @@ impl Browser {
     #[track_caller]
     fn command(&self, method: &str, path: &str, body: &Value) -> Value {
         let headers = [("Content-Type", "application/json")];
-        let answer = self.client.send(method, path, &headers, body.to_string().as_bytes());
+        let body = if method == "POST" { body.to_string() } else { String::new() };
+        let answer = self.client.send(method, path, &headers, body.as_bytes());
         let value = answer.json()["value"].clone();
         assert_eq!(answer.status, 200, "{method} {path}: {value}");
         value

@@ -196,7 +196,8 @@ impl Wire {
                     self.read.extend_from_slice(&chunk[..length]);
                     return Ok(length > 0);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Interrupted: whoever stops and continues the whole process, as a debugger does.
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -13,6 +13,8 @@
 
 pub mod binary;
 pub mod browser;
+pub mod corpus;
+pub mod cutter;
 pub mod events;
 pub mod http;
 pub mod ledger;

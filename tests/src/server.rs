@@ -133,6 +133,13 @@ impl Server {
         metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().expect("a count"))
     }
 
+    /// How many WebSockets and event streams are open.
+    pub fn sockets(&self) -> u64 {
+        let metrics = self.stranger().get("/metrics").expect(200).text();
+        let open = metrics.lines().filter(|line| line.starts_with("activity_feed_connections"));
+        open.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
     /// The CPU time that it has used so far, in steps of 10 ms.
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");

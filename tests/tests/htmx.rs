@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use activity_feed_tests::browser::Browser;
+use activity_feed_tests::corpus::marked_up;
 use activity_feed_tests::needs::has;
 use activity_feed_tests::{Client, SOON, Server, binary, event, wait_for};
 use serde_json::json;
@@ -125,6 +126,27 @@ fn htmx_shows_events_by_websocket_and_comes_back_after_a_restart() {
     let seqs = listed(&browser);
     assert!(seqs.len() == 6 && seqs.is_sorted_by(|newer, older| newer > older), "newest first: {seqs:?}");
     assert_eq!(browser.complaints(), [] as [String; 0]);
+}
+
+#[test]
+fn fragments_that_htmx_swaps_in_hold_no_markup_of_an_event() {
+    let test = "fragments_that_htmx_swaps_in_hold_no_markup_of_an_event";
+    let Some((_server, _page, browser, http, origin)) = signed_in(test) else { return };
+    let events = marked_up();
+    // As many at a time as are replayed to a page.
+    for (n, some) in events.chunks(16).enumerate() {
+        http.post("/api/events", &json!(some)).expect(201);
+        join(&http, &format!("Harmless-{n}"));
+        for page in ["", "sse.html"] {
+            browser.go(&format!("{origin}/{page}"));
+            let shown = browser.wait_text(&format!("Agent Harmless-{n} joined"), SHOWN);
+            assert!(shown.contains("hacked=1"), "shown as it is: {shown}");
+            assert_eq!(browser.run("return window.hacked ?? null;"), json!(null), "{page:?}, part {n}");
+            let made = "return document.querySelectorAll('#activity-feed :is(script, img, svg, iframe, form, style, link, template, [hx-get], [onload], [onfocus])').length;";
+            assert_eq!(browser.run(made), 0, "{page:?}, part {n}");
+        }
+        assert_eq!(browser.complaints(), [] as [String; 0], "part {n}");
+    }
 }
 
 #[test]

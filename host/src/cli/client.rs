@@ -3,6 +3,7 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -16,6 +17,9 @@ use crate::web::auth::{Scope, Scopes, Secret, TokenSpec};
 pub(super) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// How long a token holds that is minted for one command.
 const OWN_TOKEN_SECONDS: u64 = 12 * 3_600;
+/// After how long such a token is made anew, and a token file read again, in ms: a command that follows outlives both.
+const OWN_TOKEN_FRESH_MS: u64 = OWN_TOKEN_SECONDS * 1_000 / 2;
+const TOKEN_FILE_FRESH_MS: u64 = 60_000;
 /// Bytes of an answer that are read at most: a page of 1,000 events of 64 KiB.
 const MAX_ANSWER_BYTES: u64 = 80 * 1_048_576;
 /// Bytes of a token file that are read at most.
@@ -89,11 +93,70 @@ impl ClientError {
     }
 }
 
+/// Where the token comes from.
+enum Credential {
+    None,
+    Given(String),
+    /// One that is had anew from time to time.
+    Renewed {
+        source: TokenSource,
+        current: Mutex<Fresh>,
+    },
+}
+
+enum TokenSource {
+    File(PathBuf),
+    /// Minted here, for this scope.
+    Own(Scope),
+}
+
+/// A token, and when it was had (Unix milliseconds: a machine that sleeps wakes with an old one).
+struct Fresh {
+    token: String,
+    at_ms: u64,
+}
+
+impl Credential {
+    fn of(args: &ClientArgs, is_loopback: bool, scope: Scope) -> Result<Self, ClientError> {
+        let renewed =
+            |source, token| Self::Renewed { source, current: Mutex::new(Fresh { token, at_ms: clock::unix_ms() }) };
+        Ok(match (&args.token, &args.token_file) {
+            (Some(token), _) => Self::Given(token.trim().to_owned()),
+            (None, Some(path)) => renewed(TokenSource::File(path.clone()), read_token(path)?),
+            (None, None) if is_loopback => {
+                own_token(scope).map_or(Self::None, |token| renewed(TokenSource::Own(scope), token))
+            }
+            (None, None) => Self::None,
+        })
+    }
+
+    fn token(&self, now_ms: u64) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Given(token) => Some(token.clone()),
+            Self::Renewed { source, current } => {
+                let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+                let (fresh_ms, again): (u64, &dyn Fn() -> Option<String>) = match source {
+                    TokenSource::File(path) => (TOKEN_FILE_FRESH_MS, &|| read_token(path).ok()),
+                    TokenSource::Own(scope) => (OWN_TOKEN_FRESH_MS, &|| own_token(*scope)),
+                };
+                // What cannot be had anew goes on as it is, for the server to judge.
+                if now_ms.saturating_sub(current.at_ms) >= fresh_ms
+                    && let Some(token) = again()
+                {
+                    *current = Fresh { token, at_ms: now_ms };
+                }
+                Some(current.token.clone())
+            }
+        }
+    }
+}
+
 /// A server, and how to ask it.
 pub(super) struct Client {
     agent: Agent,
     url: String,
-    token: Option<String>,
+    credential: Credential,
 }
 
 impl Client {
@@ -105,12 +168,7 @@ impl Client {
             (Some("http" | "https"), Some(host)) => host,
             _ => return Err(ClientError::BadUrl(args.url.clone())),
         };
-        let token = match (&args.token, &args.token_file) {
-            (Some(token), _) => Some(token.trim().to_owned()),
-            (None, Some(path)) => Some(read_token(path)?),
-            (None, None) if is_loopback(host) => own_token(scope),
-            (None, None) => None,
-        };
+        let credential = Credential::of(args, is_loopback(host), scope)?;
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -121,7 +179,7 @@ impl Client {
             .tls_config(ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build())
             .build()
             .new_agent();
-        Ok(Self { agent, url, token })
+        Ok(Self { agent, url, credential })
     }
 
     /// `GET`s a path below the server's URL; gives the answer if the server grants it.
@@ -161,7 +219,7 @@ impl Client {
     }
 
     fn authorization(&self) -> Option<String> {
-        self.token.as_ref().map(|token| format!("Bearer {token}"))
+        self.credential.token(clock::unix_ms()).map(|token| format!("Bearer {token}"))
     }
 
     fn judge(&self, outcome: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, ClientError> {
@@ -258,6 +316,8 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
@@ -274,6 +334,21 @@ mod tests {
         assert!(backoff.pause(Some(Duration::from_secs(9))) >= Duration::from_secs(9));
         backoff.reset();
         assert!(backoff.pause(None) <= Backoff::FIRST);
+    }
+
+    #[test]
+    fn a_token_file_is_read_again_and_kept_when_it_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "first\n").unwrap();
+        let args = ClientArgs { url: DEFAULT_URL.to_owned(), token: None, token_file: Some(path.clone()) };
+        let credential = Credential::of(&args, true, Scope::Publish).unwrap();
+        std::fs::write(&path, "second\n").unwrap();
+        let now = clock::unix_ms();
+        assert_eq!(credential.token(now).as_deref(), Some("first"));
+        assert_eq!(credential.token(now + TOKEN_FILE_FRESH_MS + 1_000).as_deref(), Some("second"));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(credential.token(now + 10 * TOKEN_FILE_FRESH_MS).as_deref(), Some("second"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::engine::words::{Cursor, HistoryQuery, Mark, Shown, Skipped, Start};
+use crate::hub::client::Grant;
 use crate::hub::feed::Feed;
 use crate::hub::join::{self, JoinError, Origin};
 use crate::store::{Bounds, Order, Query, Seq};
@@ -23,12 +24,12 @@ use crate::web::error::Problem;
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// A page as it was read.
-struct Read {
-    events: Vec<Shown>,
+pub(super) struct Read {
+    pub(super) events: Vec<Shown>,
     skipped: Option<Skipped>,
     /// Where the next page goes on, in the same order.
-    next: Seq,
-    more: bool,
+    pub(super) next: Seq,
+    pub(super) more: bool,
     head: Seq,
 }
 
@@ -73,16 +74,26 @@ pub async fn event(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
-    let missing = || Problem::not_found("no event with this id is kept, or the token does not show it");
     // What is not UTF-8 once its percent signs are read is no event's id.
     let Path(id) = id.map_err(|_| missing())?;
+    read_event(&site, &grant, id).await.map(json_text)
+}
+
+fn missing() -> Problem {
+    Problem::not_found("no event with this id is kept, or the token does not show it")
+}
+
+/// The payload of one event.
+///
+/// # Errors
+/// 404 also for what the token hides, in the same words.
+pub(super) async fn read_event(site: &Site, grant: &Grant, id: String) -> Result<String, Problem> {
     let shown = site.hub.read(move |feed| feed.get(&id)).await?.ok_or_else(missing)?;
-    // An event that the token hides is not there, in the same words.
-    if !site.hub.allows(&grant, shown.event.event_type.clone()).await? {
+    if !site.hub.allows(grant, shown.event.event_type.clone()).await? {
         return Err(missing());
     }
     let (payloads, _) = site.hub.payloads(vec![shown], None).await?;
-    payloads.into_iter().next().map(json_text).ok_or_else(missing)
+    payloads.into_iter().next().ok_or_else(missing)
 }
 
 /// `GET /api/events/summary`.
@@ -143,7 +154,7 @@ pub(super) fn json_text(body: String) -> Response {
 }
 
 /// Read the page, waiting for its first event when the client has asked for that.
-async fn read_page(site: &Site, asked: HistoryQuery) -> Result<Read, Problem> {
+pub(super) async fn read_page(site: &Site, asked: HistoryQuery) -> Result<Read, Problem> {
     let hub = &site.hub;
     let mut draining = site.draining.subscribe();
     let deadline = Instant::now() + Duration::from_millis(u64::from(asked.wait_ms));

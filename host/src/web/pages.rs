@@ -1,18 +1,26 @@
-//! Serves the dashboard and the widget, which are part of the binary. Every answer names its content by an ETag and
-//! carries a Content-Security-Policy that runs nothing but these files. Knows nothing of sessions: a page is the same
-//! for everybody, and what it shows it asks of the API.
+//! Serves the dashboard and the widget, which are part of the binary. Every answer names its content by an ETag, is packed
+//! for who can unpack it, and carries a Content-Security-Policy that runs nothing but these files. What a page holds of the
+//! log before its script has run is left to [`plain`].
+
+pub(super) mod plain;
+
+use std::io::Write as _;
+use std::sync::OnceLock;
 
 use axum::body::Body;
 use axum::extract::NestedPath;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
+    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
 /// Scripts, styles and connections of this origin and nothing else; no frame may hold a page (against click-jacking);
@@ -36,8 +44,6 @@ pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 const ASSETS: &[Asset] = &[
-    Asset { route: "/swarm/live", content_type: HTML, bytes: include_bytes!("../../assets/live.html") },
-    Asset { route: "/swarm/events", content_type: HTML, bytes: include_bytes!("../../assets/events.html") },
     Asset {
         route: "/assets/activity-feed.js",
         content_type: SCRIPT,
@@ -65,7 +71,7 @@ const ASSETS: &[Asset] = &[
     Asset { route: "/favicon.ico", content_type: SVG, bytes: include_bytes!("../../assets/icon.svg") },
 ];
 
-/// The routes of the pages. Paths in the pages are relative, so the router works below any base path.
+/// The routes of the files. Paths in the pages are relative, so the router works below any base path.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let home = Router::new().route("/", get(home));
     home.merge(files(ASSETS))
@@ -74,15 +80,69 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 /// The routes of files.
 pub(super) fn files<S: Clone + Send + Sync + 'static>(assets: &'static [Asset]) -> Router<S> {
     assets.iter().fold(Router::new(), |router, asset| {
-        let etag = etag(asset.bytes);
-        router.route(asset.route, get(move |headers: HeaderMap| async move { serve(asset, &etag, &headers) }))
+        let known = std::sync::Arc::new(Known::file(asset));
+        router.route(asset.route, get(move |headers: HeaderMap| async move { serve(&known, &headers) }))
     })
+}
+
+/// Content that can be sent: as it is, or packed.
+struct Known {
+    content_type: &'static str,
+    /// The widget is made for pages of other origins, those with cross-origin isolation included.
+    cross_origin: bool,
+    bytes: Bytes,
+    /// A file is packed once, as small as can be; a page each time.
+    effort: Compression,
+    /// Made when it is first asked for.
+    packed: OnceLock<Bytes>,
+    etag: HeaderValue,
+}
+
+impl Known {
+    fn file(asset: &Asset) -> Self {
+        let cross_origin = asset.route.starts_with("/assets/");
+        Self {
+            cross_origin,
+            effort: Compression::best(),
+            ..Self::new(asset.content_type, Bytes::from_static(asset.bytes))
+        }
+    }
+
+    /// A page made for one request.
+    fn page(html: Vec<u8>) -> Self {
+        Self::new(HTML, Bytes::from(html))
+    }
+
+    fn new(content_type: &'static str, bytes: Bytes) -> Self {
+        let etag = etag(&bytes);
+        Self { content_type, cross_origin: false, bytes, effort: Compression::new(6), packed: OnceLock::new(), etag }
+    }
+
+    /// Packing what holds both an address's words and an event's would tell their likeness by its length (BREACH), but a
+    /// page that another site makes a browser ask for holds no event: the cookie does not go with it.
+    fn packed(&self) -> Bytes {
+        let pack = || -> std::io::Result<Vec<u8>> {
+            let mut encoder = GzEncoder::new(Vec::new(), self.effort);
+            encoder.write_all(&self.bytes)?;
+            encoder.finish()
+        };
+        self.packed.get_or_init(|| pack().map_or_else(|_| Bytes::new(), Bytes::from)).clone()
+    }
+}
+
+/// The way to the live page from the base path with a slash at its end.
+pub(super) fn home_below<S: Clone + Send + Sync + 'static>(base: &str) -> MethodRouter<S> {
+    let base = base.to_owned();
+    get(move || async move { to_live(&base) })
 }
 
 /// To the live page. The base path is asked for, since a relative address would lose its last part where the request
 /// has no slash at the end.
 async fn home(nested: Option<Extension<NestedPath>>) -> Response<Body> {
-    let base = nested.as_ref().map_or("", |path| path.as_str().trim_end_matches('/'));
+    to_live(nested.as_ref().map_or("", |path| path.as_str().trim_end_matches('/')))
+}
+
+fn to_live(base: &str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     if let Ok(to) = HeaderValue::try_from(format!("{base}/swarm/live")) {
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
@@ -91,30 +151,49 @@ async fn home(nested: Option<Extension<NestedPath>>) -> Response<Body> {
     response
 }
 
-fn serve(asset: &'static Asset, etag: &HeaderValue, request: &HeaderMap) -> Response<Body> {
-    let known = request.get_all(IF_NONE_MATCH).iter().any(|value| names(value, etag));
-    let mut response = Response::new(if known { Body::empty() } else { Body::from(asset.bytes) });
-    if known {
+fn serve(known: &Known, request: &HeaderMap) -> Response<Body> {
+    let is_known = request.get_all(IF_NONE_MATCH).iter().any(|value| names(value, &known.etag));
+    let packed = (!is_known && takes_gzip(request)).then(|| known.packed()).filter(|packed| !packed.is_empty());
+    let is_packed = packed.is_some();
+    let mut response = Response::new(match packed {
+        _ if is_known => Body::empty(),
+        Some(packed) => Body::from(packed),
+        None => Body::from(known.bytes.clone()),
+    });
+    if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     let headers = response.headers_mut();
-    headers.insert(ETAG, etag.clone());
+    headers.insert(ETAG, known.etag.clone());
     for (name, value) in [
-        (CONTENT_TYPE, asset.content_type),
+        (CONTENT_TYPE, known.content_type),
         (CACHE_CONTROL, CACHE),
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // A sign-in link has its token in the fragment, which is never sent; this keeps the rest of the address, too.
-        (REFERRER_POLICY, "no-referrer"),
+        (VARY, "accept-encoding"),
+        // Other sites learn nothing of an address. `no-referrer` would take the Origin from the sign-in form, too.
+        (REFERRER_POLICY, "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if asset.route.starts_with("/assets/") {
-        // The widget is made for pages of other origins, those with cross-origin isolation included.
+    if is_packed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if known.cross_origin {
         let name = HeaderName::from_static("cross-origin-resource-policy");
         headers.insert(name, HeaderValue::from_static("cross-origin"));
     }
     response
+}
+
+/// Whether the client unpacks gzip (RFC 9110, section 12.5.3); `*` is not taken as a yes.
+fn takes_gzip(request: &HeaderMap) -> bool {
+    let values = request.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = quality.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
 }
 
 /// Whether a value of `If-None-Match` names this ETag; weak comparison (RFC 9110, section 13.1.2).
@@ -140,6 +219,8 @@ mod tests {
 
     use super::*;
 
+    const FILE: &str = "/assets/live.js";
+
     async fn ask(path: &str, if_none_match: Option<&str>) -> Response<Body> {
         let mut request = Request::get(path);
         if let Some(etag) = if_none_match {
@@ -149,12 +230,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_is_sent_once_and_then_known_by_its_etag() {
-        let first = ask("/swarm/live", None).await;
+    async fn a_file_is_sent_once_and_then_known_by_its_etag() {
+        let first = ask(FILE, None).await;
         assert_eq!(first.status(), StatusCode::OK);
         let etag = first.headers().get(ETAG).unwrap().to_str().unwrap().to_owned();
         assert!(!first.into_body().collect().await.unwrap().to_bytes().is_empty());
-        let second = ask("/swarm/live", Some(&format!("\"other\", W/{etag}"))).await;
+        let second = ask(FILE, Some(&format!("\"other\", W/{etag}"))).await;
         assert_eq!(second.status(), StatusCode::NOT_MODIFIED);
         assert!(second.into_body().collect().await.unwrap().to_bytes().is_empty());
     }

@@ -1,0 +1,170 @@
+//! The pages without scripts: a list that reloads, filters as a form, pages as links, signing in and out by forms; and the
+//! same list as what is painted first where there are scripts.
+
+use activity_feed_tests::browser::Browser;
+use activity_feed_tests::{SOON, Server, event, tokens, wait_for};
+use serde_json::{Value, json};
+
+use super::{SHOWN, signed_in};
+
+/// Fills in a field, and sends its form.
+fn submit(browser: &Browser, field: &str, value: &str) {
+    let script = format!(
+        "const field = document.querySelector({}); field.value = {}; field.form.querySelector('button').click();",
+        json!(field),
+        json!(value)
+    );
+    browser.run(&script);
+}
+
+fn count(browser: &Browser, selector: &str) -> u64 {
+    browser.run(&format!("return document.querySelectorAll({}).length;", json!(selector))).as_u64().unwrap()
+}
+
+fn body_text(browser: &Browser) -> String {
+    browser.run("return document.body.innerText;").as_str().unwrap().to_owned()
+}
+
+#[test]
+fn both_pages_work_without_scripts() {
+    let Some(browser) = Browser::start("both_pages_work_without_scripts") else { return };
+    let server = Server::start(&[]);
+    let events: Vec<Value> =
+        (0..130).map(|n| event("task.created", json!({"description": format!("<b>Number-{n}</b>")}))).collect();
+    server.publish(&Value::from(events));
+    server.publish(&event("agent.joined", json!({"name": "Echo"})));
+    browser.scripts(false);
+    browser.go(&format!("{}/swarm/live", server.url()));
+    assert!(
+        body_text(&browser).contains("Sign in") && !body_text(&browser).contains("Number-"),
+        "nothing for a stranger"
+    );
+    submit(&browser, "#plain-token", "nonsense");
+    wait_for("a word on the token", SHOWN, || body_text(&browser).contains("not valid").then_some(()));
+    submit(&browser, "#plain-token", &format!("http://elsewhere/swarm/live#token={}", tokens::scoped("subscribe")));
+    wait_for("the list", SHOWN, || (count(&browser, ".plain-row") == 50).then_some(()));
+    let page = body_text(&browser);
+    assert!(page.contains("Agent Echo joined") && page.contains("New task: <b>Number-129</b>"), "{page}");
+    assert_eq!(count(&browser, "meta[http-equiv=refresh]"), 1);
+    // The page loads itself again.
+    server.publish(&event("agent.joined", json!({"name": "Later"})));
+    wait_for("a reload", 2 * SHOWN, || body_text(&browser).contains("Agent Later joined").then_some(()));
+
+    browser.go(&format!("{}/swarm/events", server.url()));
+    assert_eq!(count(&browser, ".log-row"), 100);
+    submit(&browser, "[name=type]", "task.*, system.error");
+    wait_for("the filter", SHOWN, || (!body_text(&browser).contains("Agent Echo")).then_some(()));
+    assert_eq!(count(&browser, ".log-row"), 100);
+    browser.run("[...document.querySelectorAll('.pager a')].at(-1).click();");
+    wait_for("the older page", SHOWN, || (count(&browser, ".log-row") == 30).then_some(()));
+    assert!(body_text(&browser).contains("Number-0") && !body_text(&browser).contains("Number-30<"));
+    assert_eq!(count(&browser, "meta[http-equiv=refresh]"), 0, "what is read stays");
+    browser.run("document.querySelector('.pager a').click();");
+    wait_for("the newer page", SHOWN, || body_text(&browser).contains("Number-129").then_some(()));
+    browser.run("document.querySelector('.log-line').click();");
+    wait_for("one event", SHOWN, || (count(&browser, ".one pre") == 1).then_some(()));
+    browser.run("document.querySelector('form.out button').click();");
+    wait_for("signed out", SHOWN, || (count(&browser, ".sign-in") == 1).then_some(()));
+    assert_eq!(count(&browser, ".log-row"), 0);
+}
+
+#[test]
+fn the_first_paint_has_the_list_and_nothing_moves_afterwards() {
+    let Some((server, browser, http)) = signed_in("the_first_paint_has_the_list_and_nothing_moves_afterwards") else {
+        return;
+    };
+    let events: Vec<Value> = (0..60).map(|n| event("agent.joined", json!({"name": format!("Number-{n}")}))).collect();
+    http.post("/api/events", &Value::from(events)).expect(201);
+    let shifts = "window.moved = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries()) moved += entry.value; }).observe({ type: 'layout-shift', buffered: true });";
+    browser.cdp("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": shifts }));
+    for phone in [false, true] {
+        browser.look(phone, "light");
+        for page in ["live", "events"] {
+            browser.go(&format!("{}/swarm/{page}", server.url()));
+            browser.wait_text("Number-59", SHOWN);
+            let ready = "
+                const widget = document.querySelector('activity-feed');
+                return widget ? widget.status?.state === 'live' && widget.shadowRoot.querySelectorAll('.row').length >= 60
+                    : document.querySelectorAll('button.log-line').length >= 60;";
+            wait_for("the script's list", SHOWN, || (browser.run(ready) == true).then_some(()));
+            let moved =
+                browser.run("return new Promise((done) => setTimeout(() => done(moved), 500));").as_f64().unwrap();
+            // What the Web Vitals call good is 0.1.
+            assert!(moved < 0.05, "{page}, phone {phone}: {moved}");
+        }
+    }
+}
+
+#[test]
+fn a_page_holds_events_for_a_session_alone_and_is_packed() {
+    let server = Server::start(&["--base-path", "/feed"]);
+    let http = server.http();
+    http.post("/feed/api/events", &event("task.created", json!({"description": "Secret<plan>"}))).expect(201);
+    for page in ["/feed/swarm/live", "/feed/swarm/events"] {
+        let stranger = server.stranger().get(page).expect(200);
+        assert!(!stranger.text().contains("Secret"), "{page}");
+        assert!(stranger.text().contains("action=\"../api/session\""), "{page}");
+        let signed = http.get(page).expect(200);
+        assert!(signed.text().contains("New task: Secret&lt;plan&gt;") && !signed.text().contains("<plan>"), "{page}");
+        assert!(!signed.text().contains("<!--{"), "every marker is taken: {page}");
+        assert!(signed.header("cache-control").unwrap().contains("private"), "{page}");
+        assert!(!signed.header("content-security-policy").unwrap().contains("unsafe"), "{page}");
+        let etag = signed.header("etag").unwrap().to_owned();
+        http.clone().with("If-None-Match", &etag).get(page).expect(304);
+        let packed = http.clone().with("Accept-Encoding", "br, gzip;q=0.8").get(page).expect(200);
+        assert_eq!(packed.header("content-encoding"), Some("gzip"), "{page}");
+        assert!(packed.body.len() * 2 < signed.body.len(), "{page}");
+    }
+    let types = server.http_as(&tokens::seeing(&["agent.*"]));
+    assert!(!types.get("/feed/swarm/events").expect(200).text().contains("Secret"), "a token's types hold here, too");
+    for path in ["/feed", "/feed/"] {
+        let answer = server.stranger().get(path).expect(307);
+        assert_eq!(answer.header("location"), Some("/feed/swarm/live"), "{path}");
+    }
+}
+
+#[test]
+fn a_form_of_another_page_signs_nobody_in() {
+    let server = Server::start(&["--allowed-origin", "https://app.example"]);
+    let body = format!("token={}&page=events", tokens::scoped("subscribe"));
+    let send = |headers: &[(&str, &str)]| {
+        let mut all = vec![("Content-Type", "application/x-www-form-urlencoded")];
+        all.extend_from_slice(headers);
+        server.stranger().send("POST", "/api/session", &all, body.as_bytes())
+    };
+    let own = server.url();
+    for foreign in [
+        &[][..],
+        &[("Origin", "https://evil.example")],
+        &[("Origin", "null")],
+        &[("Origin", "https://app.example")],
+        &[("Origin", &own), ("Sec-Fetch-Site", "cross-site")],
+    ] {
+        let answer = send(foreign);
+        assert_eq!((answer.status, answer.header("set-cookie")), (403, None), "{foreign:?}");
+    }
+    let answer = send(&[("Origin", &own)]).expect(303);
+    assert_eq!(answer.header("location"), Some("/swarm/events"));
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    server.stranger().with("Cookie", &cookie).get("/api/events").expect(200);
+    let form = [("Content-Type", "application/x-www-form-urlencoded"), ("Origin", own.as_str())];
+    let out =
+        server.stranger().with("Cookie", &cookie).send("POST", "/api/session", &form, b"end=1&page=//evil.example");
+    assert_eq!(out.expect(303).header("location"), Some("/swarm/live"), "only to a page of ours");
+    wait_for("the session's end", SOON, || {
+        (server.stranger().with("Cookie", &cookie).get("/api/events").status == 401).then_some(())
+    });
+}
+
+/// Under 12 KB on the wire, and readable: no line is longer than a screen is wide, save a few.
+#[test]
+fn the_widget_is_small_and_readable_as_it_is_served() {
+    let server = Server::start(&[]);
+    let plain = server.stranger().get("/assets/activity-feed.js").expect(200);
+    let packed = server.stranger().with("Accept-Encoding", "gzip").get("/assets/activity-feed.js").expect(200);
+    assert!(packed.body.len() <= 12_000, "{} bytes packed", packed.body.len());
+    let text = plain.text();
+    let (lines, long) = (text.lines().count(), text.lines().filter(|line| line.chars().count() > 180).count());
+    assert!(lines > 600 && long < 12, "{lines} lines, {long} of them long");
+    assert!(text.contains("@typedef"), "typed with JSDoc");
+}
