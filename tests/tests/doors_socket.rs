@@ -186,7 +186,7 @@ fn a_compressed_message_is_held_to_the_limits_of_any_other() {
         for (head, payload) in frames {
             ws.send(head, true, &payload);
         }
-        println!("{what}");
+        eprintln!("{what}");
         ws.expect_close(code);
     }
     // In fragments, cut anywhere.

@@ -83,7 +83,7 @@ impl Burst {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#[expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use std::io::{ErrorKind, Read as _};
     use std::net::{TcpListener, TcpStream};
