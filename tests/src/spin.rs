@@ -4,6 +4,7 @@
 pub mod application;
 pub mod compose;
 pub mod outside;
+pub mod real;
 pub mod sqlite;
 pub mod store;
 

@@ -26,6 +26,7 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::compose::{self, Dependency};
 use super::outside::Outside;
+use super::real;
 use super::sqlite::{self, SqliteView};
 use crate::{Client, Sse, tokens};
 
@@ -64,10 +65,19 @@ impl Options {
 /// An application that is served until it is dropped.
 pub struct Application {
     address: SocketAddr,
-    stderr: MemoryOutputPipe,
-    instances: Arc<Mutex<usize>>,
-    /// Ends all of its tasks when it goes.
-    _runtime: tokio::runtime::Runtime,
+    host: Host,
+}
+
+enum Host {
+    /// This process.
+    Here {
+        stderr: MemoryOutputPipe,
+        instances: Arc<Mutex<usize>>,
+        /// Ends all of its tasks when it goes.
+        _runtime: tokio::runtime::Runtime,
+    },
+    /// A real Spin.
+    Spin(real::Spin),
 }
 
 impl Application {
@@ -76,6 +86,10 @@ impl Application {
     /// # Errors
     /// Something does not fit.
     pub fn start(options: Options) -> anyhow::Result<Self> {
+        if let Some(program) = std::env::var_os(real::PROGRAM) {
+            let spin = real::Spin::start(Path::new(&program), &options, &DEFAULTS)?;
+            return Ok(Self { address: spin.address, host: Host::Spin(spin) });
+        }
         let service = service(&options).map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let stderr = MemoryOutputPipe::new(STDERR_BYTES);
         let instances = Arc::new(Mutex::new(0));
@@ -93,7 +107,7 @@ impl Application {
         let listener = runtime.block_on(TcpListener::bind(options.listen))?;
         let address = listener.local_addr()?;
         runtime.spawn(serve(listener, ProxyHandler::new(served)));
-        Ok(Self { address, stderr, instances, _runtime: runtime })
+        Ok(Self { address, host: Host::Here { stderr, instances, _runtime: runtime } })
     }
 
     /// Where it listens.
@@ -118,13 +132,19 @@ impl Application {
     /// What the components have written.
     #[must_use]
     pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr.contents()).into_owned()
+        match &self.host {
+            Host::Here { stderr, .. } => String::from_utf8_lossy(&stderr.contents()).into_owned(),
+            Host::Spin(spin) => spin.stderr(),
+        }
     }
 
-    /// How many instances were made so far.
+    /// How many instances were made so far; none: a real Spin does not tell.
     #[must_use]
-    pub fn instances(&self) -> usize {
-        *self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn instances(&self) -> Option<usize> {
+        match &self.host {
+            Host::Here { instances, .. } => Some(*instances.lock().unwrap_or_else(PoisonError::into_inner)),
+            Host::Spin(_) => None,
+        }
     }
 }
 

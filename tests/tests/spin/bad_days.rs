@@ -46,7 +46,7 @@ fn a_trap_ends_its_streams_and_loses_nothing_stored() {
     sse.until("caught_up");
     let mut another = spin.sse("since=latest&type=c.d");
     another.until("caught_up");
-    assert_eq!(spin.instances(), 1);
+    assert!(spin.instances().is_none_or(|made| made == 1));
     let cursor = stored[1].cursor.clone();
     spin.http().post("/api/events", &event("poison", json!({}))).expect(500);
     // They share the instance, which is gone; EventSource comes again with its cursor.
@@ -76,7 +76,9 @@ fn a_dependency_that_inherits_nothing_is_denied() {
 fn a_database_that_is_missing_or_of_another_version_is_named() {
     let spin = Spin::start(|options| options.file = None);
     spin.http().get("/api/events").problem(503);
-    says(&spin, "there is no SQLite database `default`");
+    // A real Spin has one of this name in any case, which cannot be opened.
+    let real = spin.instances().is_none();
+    says(&spin, if real { "unable to open database file" } else { "there is no SQLite database `default`" });
 
     let spin = Spin::start(|_| {});
     publish_many(&spin, "a.b", 1);

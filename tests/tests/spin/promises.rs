@@ -89,7 +89,7 @@ fn promise_1_holds_for_streams_of_many_instances_that_share_lanes() {
         }
         readers.push(Reader::open(&spin, "since=latest"));
     }
-    assert!(spin.instances() >= 2, "an instance takes 128 requests");
+    assert!(spin.instances().is_none_or(|made| made >= 2), "an instance takes 128 requests");
     let last = publish_many(&spin, "a.b", 1)[0].clone();
     receipts.push(last.clone());
     for reader in &mut readers {
