@@ -20,6 +20,9 @@ use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
 use crate::retention;
 
+/// How much of a body that is too large is let pass, before its sender is cut off.
+const PASSED_BYTES: usize = 64 << 20;
+
 /// The route.
 pub(crate) async fn publish(config: &Config, request: Request) -> Result<Response<Body>, Problem> {
     auth::identify(config, request.headers())?.require(Scope::Publish)?;
@@ -77,21 +80,30 @@ fn to_json(epoch: &str, receipt: Receipt) -> Value {
     event
 }
 
-/// A request's body, or 413 as soon as it is known to be too large.
+/// A request's body, or 413 as soon as it is known to be too large. What of it is still on its way is let pass then, in
+/// bounds: Spin would close the connection upon it, and a client that is sending sees a broken pipe in place of the answer.
 pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(Cause::TooLarge, format!("the body may hold at most {max_bytes} bytes"));
-    let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > max_bytes) {
-        return Err(too_large());
-    }
+    let headers = request.headers();
+    let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    // Who waits for leave to send has nothing on its way.
+    let waits = headers.contains_key("expect");
+    let known = length.is_some_and(|length| length > max_bytes);
     let mut pieces = request.into_body().stream();
     let mut body = BytesMut::new();
-    while let Some(piece) = pieces.next().await {
+    let mut passed = 0;
+    while !(known && waits)
+        && passed < PASSED_BYTES
+        && let Some(piece) = pieces.next().await
+    {
         let piece = piece.map_err(|_| Problem::new(Cause::BadRequest, "the body did not come whole"))?;
-        if body.len() + piece.len() > max_bytes {
-            return Err(too_large());
+        if known || passed > 0 || body.len() + piece.len() > max_bytes {
+            passed += piece.len();
+        } else {
+            body.extend_from_slice(&piece);
         }
-        body.extend_from_slice(&piece);
+    }
+    if known || passed > 0 {
+        return Err(Problem::new(Cause::TooLarge, format!("the body may hold at most {max_bytes} bytes")));
     }
     Ok(body.freeze())
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures::stream;
 use http_body_util::StreamBody;
 use percent_encoding::percent_decode_str;
-use spin_sdk::http::{HeaderMap, Method, Request, Response};
+use spin_sdk::http::{HeaderMap, HeaderValue, Method, Request, Response};
 
 use crate::bindings::activity::store::event_store::{self, StoreError};
 use crate::config::{self, Config};
@@ -93,12 +93,19 @@ async fn route(
 
 /// One event, the pages, and what is not there.
 fn rest(config: &Config, path: &str, reads: bool, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
-    const ROUTES: [&str; 7] =
-        ["/api/events", "/api/events/summary", "/api/events/stream", "/api/state", "/api/session", "/readyz", "/ws"];
     let id = path.strip_prefix("/api/events/").filter(|id| !id.is_empty() && !id.contains('/'));
-    let is_other_method = || Problem::new(Cause::MethodNotAllowed, "this route has no such method");
-    if ROUTES.contains(&path) || (!reads && (id.is_some() || pages::page(path, headers).is_some())) {
-        return Err(is_other_method());
+    let methods = match path {
+        "/api/events" => Some("GET,HEAD,POST"),
+        "/api/session" => Some("POST,DELETE"),
+        "/api/events/summary" | "/api/events/stream" | "/api/state" | "/healthz" | "/readyz" | "/ws" => {
+            Some("GET,HEAD")
+        }
+        _ => (!reads && (id.is_some() || pages::page(path, headers).is_some())).then_some("GET,HEAD"),
+    };
+    if let Some(methods) = methods {
+        let mut response = Problem::new(Cause::MethodNotAllowed, "this route has no such method").into_response();
+        response.headers_mut().insert("allow", HeaderValue::from_static(methods));
+        return Ok(response);
     }
     if let Some(id) = id {
         let id = percent_decode_str(id).decode_utf8().map_err(|_| Problem::not_found("no event has such an id"))?;

@@ -1,5 +1,7 @@
 //! Who may come in: what the outside tests of access ask over a WebSocket beside HTTP, asked without one.
 
+use std::io::{Read as _, Write as _};
+
 use activity_feed_tests::events::seqs;
 use activity_feed_tests::tokens::{scoped, seeing};
 use activity_feed_tests::{Client, Response, SOON, Sse};
@@ -99,4 +101,53 @@ fn a_session_cookie_is_as_good_as_its_token_on_either_host() {
     sse.expect_end(SOON);
     // Nor does another application on the same log take the cookie.
     client(&on(&spin.file(), |_| {}), None).with("Cookie", &pair).get("/api/events").problem(401);
+}
+
+#[test]
+fn a_method_that_a_route_has_not_is_405_with_those_it_has() {
+    let spin = Spin::start(|_| {});
+    for (method, path, allowed) in [
+        ("DELETE", "/api/events", "GET,HEAD,POST"),
+        ("POST", "/api/events/summary", "GET,HEAD"),
+        ("DELETE", "/api/events/some-id", "GET,HEAD"),
+        ("GET", "/api/session", "POST,DELETE"),
+        ("PUT", "/healthz", "GET,HEAD"),
+        ("POST", "/swarm/events", "GET,HEAD"),
+    ] {
+        let answer = spin.http().send(method, path, &[], b"");
+        assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
+        answer.problem(405);
+    }
+}
+
+#[test]
+fn who_sends_too_much_can_send_it_and_reads_why() {
+    let spin = Spin::start(|_| {});
+    for framing in ["Content-Length: 8388608", "Transfer-Encoding: chunked"] {
+        let mut socket = std::net::TcpStream::connect(spin.address()).unwrap();
+        socket.set_read_timeout(Some(SOON)).unwrap();
+        let token = scoped("publish");
+        let head = format!(
+            "POST /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\n{framing}\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).unwrap();
+        let is_chunked = framing.ends_with("chunked");
+        for _ in 0..128 {
+            let piece = [b' '; 65_536];
+            if is_chunked {
+                socket.write_all(b"10000\r\n").unwrap();
+            }
+            socket.write_all(&piece).unwrap();
+            if is_chunked {
+                socket.write_all(b"\r\n").unwrap();
+            }
+        }
+        if is_chunked {
+            socket.write_all(b"0\r\n\r\n").unwrap();
+        }
+        let mut status = [0; 12];
+        socket.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 413", "{framing}");
+    }
 }
