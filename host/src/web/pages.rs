@@ -248,7 +248,7 @@ mod tests {
             assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
             assert!(!policy.contains("unsafe"), "{policy}");
             assert_eq!(response.headers().get(X_CONTENT_TYPE_OPTIONS).unwrap(), "nosniff");
-            assert_eq!(response.headers().get(REFERRER_POLICY).unwrap(), "no-referrer");
+            assert_eq!(response.headers().get(REFERRER_POLICY).unwrap(), "same-origin");
         }
     }
 

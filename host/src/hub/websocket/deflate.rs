@@ -67,7 +67,7 @@ pub enum Broken {
 /// See [`Broken`].
 pub fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, Broken> {
     let mut inflate = Decompress::new(false);
-    let mut out = Vec::with_capacity(packed.len().saturating_mul(4).clamp(256, most));
+    let mut out = Vec::with_capacity(packed.len().saturating_mul(4).max(256).min(most));
     for part in [packed, &TAIL] {
         let mut rest = part;
         loop {
