@@ -69,7 +69,7 @@ pub(crate) fn page(path: &str, request: &HeaderMap) -> Option<Response<Body>> {
         ("cache-control", "no-cache"),
         ("content-security-policy", POLICY),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
