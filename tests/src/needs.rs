@@ -1,7 +1,9 @@
 //! Programs that some tests need and a machine may lack.
 
 use std::env;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// Whether this program can be run; if not, the test is left out.
 ///
@@ -25,4 +27,25 @@ pub fn has_for(program: &str, variable: &str, test: &str) -> bool {
         assert!(!required, "{test} was left out, and {variable}=1 forbids that");
     }
     there
+}
+
+/// Installs what a folder's `package.json` names, once, however many tests ask at the same time. `package` is one of them,
+/// by which an earlier install is known. False: npm is missing, which has been said, and `test` is left out.
+///
+/// # Panics
+/// When npm fails.
+#[must_use]
+pub fn installed(folder: &Path, package: &str, test: &str) -> bool {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if folder.join("node_modules").join(package).exists() {
+        return true;
+    }
+    if !has("npm", test) {
+        return false;
+    }
+    let install = ["install", "--no-audit", "--no-fund", "--no-package-lock"];
+    let status = Command::new("npm").args(install).current_dir(folder).stdin(Stdio::null()).status();
+    assert!(status.is_ok_and(|status| status.success()), "npm install in {}", folder.display());
+    true
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use activity_feed_tests::browser::Browser;
 use activity_feed_tests::corpus::marked_up;
-use activity_feed_tests::needs::has;
+use activity_feed_tests::needs::{has, installed};
 use activity_feed_tests::{Client, SOON, Server, binary, event, wait_for};
 use serde_json::json;
 
@@ -57,15 +57,10 @@ fn free_port() -> u16 {
 
 /// A feed that allows the page's origin, its page, and a browser that has signed in to the feed.
 fn signed_in(test: &str) -> Option<(Server, Page, Browser, Client, String)> {
-    if !has("node", test) || !has("npm", test) {
+    if !has("node", test) || !installed(&example("htmx"), "htmx.org", test) {
         return None;
     }
     let browser = Browser::start(test)?;
-    if !example("htmx").join("node_modules/htmx.org").exists() {
-        let install = ["install", "--no-audit", "--no-fund", "--no-package-lock"];
-        let status = Command::new("npm").args(install).current_dir(example("htmx")).stdin(Stdio::null()).status();
-        assert!(status.unwrap().success(), "npm install");
-    }
     let port = free_port();
     let origin = format!("http://127.0.0.1:{port}");
     let server = Server::start_without_key(&["--allowed-origin", &origin]);

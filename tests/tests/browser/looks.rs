@@ -4,10 +4,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use activity_feed_tests::browser::Browser;
-use activity_feed_tests::needs::has;
+use activity_feed_tests::needs::installed;
 use activity_feed_tests::{event, wait_for};
 use serde_json::{Value, json};
 
@@ -20,15 +19,10 @@ const THUMB: u64 = 44;
 /// axe-core as npm gives it.
 fn axe(test: &str) -> Option<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("axe");
-    let file = folder.join("node_modules/axe-core/axe.min.js");
-    if !file.exists() {
-        if !has("npm", test) {
-            return None;
-        }
-        let install = ["install", "--no-audit", "--no-fund", "--no-package-lock"];
-        let status = Command::new("npm").args(install).current_dir(&folder).stdin(Stdio::null()).status();
-        assert!(status.unwrap().success(), "npm install");
+    if !installed(&folder, "axe-core", test) {
+        return None;
     }
+    let file = folder.join("node_modules/axe-core/axe.min.js");
     Some(fs::read_to_string(file).unwrap())
 }
 
