@@ -20,8 +20,10 @@ use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
 use crate::retention;
 
-/// How much of a body that is too large is let pass, before its sender is cut off.
+/// How much of a body that is too large is let pass, before its sender is cut off: of one that said how long it is, and of
+/// one that may have no end.
 const PASSED_BYTES: usize = 64 << 20;
+const PASSED_WITHOUT_LENGTH: usize = 2 << 20;
 
 /// The route.
 pub(crate) async fn publish(config: &Config, request: Request) -> Result<Response<Body>, Problem> {
@@ -88,11 +90,12 @@ pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Byte
     // Who waits for leave to send has nothing on its way.
     let waits = headers.contains_key("expect");
     let known = length.is_some_and(|length| length > max_bytes);
+    let most_passed = if length.is_some() { PASSED_BYTES } else { PASSED_WITHOUT_LENGTH };
     let mut pieces = request.into_body().stream();
     let mut body = BytesMut::new();
     let mut passed = 0;
     while !(known && waits)
-        && passed < PASSED_BYTES
+        && passed < most_passed
         && let Some(piece) = pieces.next().await
     {
         let piece = piece.map_err(|_| Problem::new(Cause::BadRequest, "the body did not come whole"))?;
