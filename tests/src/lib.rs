@@ -14,6 +14,7 @@
 pub mod binary;
 pub mod browser;
 pub mod corpus;
+pub mod counted;
 pub mod cutter;
 pub mod events;
 pub mod http;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use activity_feed_tests::counted::{Counted, reason_of_close};
 use activity_feed_tests::http::Wire;
 use activity_feed_tests::rawws::{RawWs, UPGRADE};
 use activity_feed_tests::{Client, SOON};
@@ -55,9 +56,11 @@ impl Drop for Echo {
 /// A frame as the table writes it: its first byte and its payload.
 type Frame<'a> = (u8, &'a [u8]);
 
-/// Sends frames and wants these back, in order, and nothing else before them.
+/// Sends frames and wants these back, in order, and nothing else before them. A close that is not the client's own is
+/// counted by its code.
 #[track_caller]
 fn case(echo: &Echo, what: &str, sent: &[Frame<'_>], wanted: &[Frame<'_>]) {
+    let mut counted = Counted::new(Client::new(echo.addr, None));
     let mut ws = echo.open();
     for (head, payload) in sent {
         ws.send(*head, true, payload);
@@ -72,6 +75,13 @@ fn case(echo: &Echo, what: &str, sent: &[Frame<'_>], wanted: &[Frame<'_>]) {
     }
     if wanted.last().is_some_and(|(opcode, _)| *opcode == CLOSE) {
         assert!(ws.ends_within(SOON), "{what}: the connection ends");
+        let code = wanted.last().unwrap().1;
+        let own = |(head, payload): &Frame| *head == FIN | CLOSE && (payload.starts_with(code) || payload.is_empty());
+        if sent.iter().any(own) {
+            counted.expect_none(what);
+        } else {
+            counted.expect(what, &[reason_of_close(u16::from_be_bytes(*code.first_chunk().unwrap()))]);
+        }
     } else {
         ws.send(FIN | CLOSE, true, &1000_u16.to_be_bytes());
         let frame = ws.next(deadline).unwrap_or_else(|error| panic!("{what}: {error}"));

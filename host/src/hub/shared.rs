@@ -185,6 +185,10 @@ impl HubCore {
             websocket::close::TOO_BIG => "message_too_big",
             _ => "bad_message",
         };
+        self.count_closed(reason);
+    }
+
+    pub(super) fn count_closed(&self, reason: &'static str) {
         self.metrics.closed.get_or_create(&metrics::Reason { reason }).inc();
     }
 }
