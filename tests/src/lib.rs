@@ -16,6 +16,7 @@ pub mod browser;
 pub mod corpus;
 pub mod counted;
 pub mod cutter;
+pub mod echo;
 pub mod events;
 pub mod http;
 pub mod ledger;
