@@ -90,6 +90,7 @@ impl App {
             engine: &engine,
             feed: Arc::clone(&feed),
             settings,
+            messages: options.messages,
             max_lanes: options.max_lanes,
             metrics: Arc::clone(&metrics),
             tokens: Box::new(SubscribeTokens(Arc::clone(&auth))),

@@ -41,7 +41,7 @@ use feed::Feed;
 use lanes::{Command, Lanes};
 use shard::{ConnectionRef, Opened, ShardCommand, StreamGauge};
 use shared::HubCore;
-use websocket::CloseCode;
+use websocket::{CloseCode, MessageLimits};
 
 pub use shared::Prepared;
 pub use stream::EventStream;
@@ -106,6 +106,8 @@ pub struct Parts<'a> {
     pub feed: Arc<Feed>,
     /// What the server allows; `ping_ms` is set here.
     pub settings: Settings,
+    /// What a client may send.
+    pub messages: MessageLimits,
     /// Lanes at once.
     pub max_lanes: usize,
     /// To count in.
@@ -140,7 +142,7 @@ impl Hub {
     /// # Errors
     /// See [`StartError`].
     pub fn start(parts: Parts<'_>) -> Result<Self, StartError> {
-        let Parts { engine, feed, mut settings, max_lanes, metrics, tokens } = parts;
+        let Parts { engine, feed, mut settings, messages, max_lanes, metrics, tokens } = parts;
         settings.ping_ms = u32::try_from(shard::PING_MS).unwrap_or(u32::MAX);
         let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (shards, prepared): (Vec<_>, Vec<_>) =
@@ -155,6 +157,7 @@ impl Hub {
         let core = Arc::new(HubCore {
             feed: Arc::clone(&feed),
             settings: settings.clone(),
+            messages,
             shards: shards.clone(),
             next_shard: AtomicUsize::new(0),
             lanes: commands,
