@@ -6,6 +6,7 @@
 
 mod address;
 mod assignment;
+mod beside;
 mod code;
 mod command;
 mod header;
@@ -56,6 +57,11 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("api_key", sentence::sentence),
     ("apikey", sentence::sentence),
     ("private key", sentence::sentence),
+    ("key is ", sentence::key_sentence),
+    ("key was ", sentence::key_sentence),
+    ("key to ", sentence::key_sentence),
+    ("key \"", sentence::key_sentence),
+    ("key `", sentence::key_sentence),
     ("access key", sentence::sentence),
     ("credential", sentence::sentence),
     ("identified by", sentence::sentence),
@@ -93,6 +99,7 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("wpa_passphrase ", command::last_word),
     ("bindpw ", command::last_word),
     ("securestring ", command::quoted_word),
+    ("walletpassphrase ", command::quoted_word),
     ("rclone obscure ", command::last_word),
     ("net use ", command::last_word),
     ("cargo login ", command::last_word),
@@ -155,6 +162,7 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("</", assignment::element),
     ("configure set ", command::set_word),
     ("config set ", command::set_word),
+    ("git config ", command::set_word),
     ("setenv ", command::set_word),
     ("env ", command::set_word),
     ("machine ", command::netrc),

@@ -56,20 +56,27 @@ fn noun(word: &str) -> Option<&'static str> {
         "privatekey" | "privkey" | "seckey" | "privatekeys" | "nsec" | "xprv" | "xpriv" | "wif" | "sshkey" => {
             "private_key"
         }
-        "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" => "mnemonic",
+        "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" | "recoveryphrase" | "walletseed" | "masterseed" => {
+            "mnemonic"
+        }
         "macaroon" | "macaroons" => "macaroon",
         "preimage" | "preimages" => "preimage",
         "cvv" | "cvv2" | "cvc" | "cvc2" => "cvv",
         "psk" | "presharedkey" => "secret",
         "rpcauth" => "password",
-        "otp" | "totp" => "otp",
+        "otp" | "totp" | "backupcode" | "recoverycode" => "otp",
+        "basicauth" | "httpauth" => "authorization",
+        "dockerconfigjson" | "dockercfg" => "credential",
         "ssn" => "ssn",
         _ => return None,
     })
 }
 
 /// Nouns that are found at the end of a word written without a break (`dbpassword`), and so at its start (`passwordhash`).
-const GLUED: [(&str, &str); 16] = [
+const GLUED: [(&str, &str); 19] = [
+    ("preimage", "preimage"),
+    ("cookie", "cookie"),
+    ("creds", "credential"),
     ("password", "password"),
     ("passwd", "password"),
     ("passphrase", "password"),
@@ -92,13 +99,13 @@ const GLUED: [(&str, &str); 16] = [
 fn key_of(word: &str) -> Option<&'static str> {
     Some(match word {
         "api" | "admin" | "function" | "functions" | "consumer" | "subscription" | "server" | "rapidapi"
-        | "invoice" | "webhook" => "api_key",
+        | "invoice" | "webhook" | "apns" | "fcm" | "gcm" => "api_key",
         "secret" | "access" | "auth" | "authentication" | "authorization" | "encryption" | "encrypt" | "decryption"
         | "decrypt" | "signing" | "sign" | "master" | "root" | "account" | "shared" | "session" | "service"
         | "symmetric" | "hmac" | "aes" | "deploy" | "storage" | "cipher" | "crypto" | "wallet" | "recovery"
-        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" | "unseal" => "secret",
+        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" | "unseal" | "crypt" | "jwt" => "secret",
         "private" | "priv" | "ssh" | "rsa" | "dsa" | "ecdsa" | "ed25519" | "ec" | "pgp" | "gpg" | "tls" | "ssl"
-        | "pem" | "nostr" => "private_key",
+        | "pem" | "nostr" | "deployer" => "private_key",
         "aws" | "gcp" | "azure" | "google" | "gemini" | "openai" | "anthropic" | "claude" | "mistral" | "groq"
         | "cohere" | "pinecone" | "huggingface" | "replicate" | "stripe" | "twilio" | "sendgrid" | "mailgun"
         | "mailchimp" | "algolia" | "datadog" | "newrelic" | "cloudflare" | "fastly" | "heroku" | "slack"
@@ -331,6 +338,9 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
             "mnemonic"
         }
         ("wallet" | "master" | "hd" | "aezeed" | "cipher", "seed") => "mnemonic",
+        ("otp" | "totp" | "mfa", "seed") => "otp",
+        ("snmp", "community") | ("key", "material") => "secret",
+        ("private", "pem") => "private_key",
         (
             "security" | "mfa" | "otp" | "fa" | "authorization" | "auth" | "recovery" | "backup" | "pin" | "totp"
             | "passwordless",
@@ -379,6 +389,8 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
         "seed" | "entropy" | "sas" => Key::Maybe("secret"),
         "sk" if alone => Key::Maybe("secret"),
         "rune" => Key::Maybe("rune"),
+        "pepper" => Key::Maybe("secret"),
+        "pat" if !alone => Key::Maybe("token"),
         "nwc" => Key::Maybe("secret"),
         "priv" | "private" if alone => Key::Maybe("private_key"),
         "code" if last > 0 && words.get(last - 1) == "device" => Key::Maybe("token"),
@@ -391,8 +403,14 @@ fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
     if word.len() < 7 {
         return None;
     }
-    if word.strip_suffix("pass").is_some_and(|owner| words::OWNERS.contains(owner)) {
+    if ["pass", "pwd", "pw"]
+        .iter()
+        .any(|noun| word.strip_suffix(noun).is_some_and(|owner| words::OWNERS.contains(owner)))
+    {
         return Some(("password", at));
+    }
+    if let Some(kind) = word.strip_suffix("key").and_then(key_of) {
+        return Some((kind, at));
     }
     if let Some(owner) = word.strip_suffix("token")
         && !words::OTHER_TOKENS.iter().any(|other| other.len() > 2 && owner.ends_with(other))

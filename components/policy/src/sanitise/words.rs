@@ -139,6 +139,7 @@ pub(super) static STEMS: Words = LazyLock::new(|| {
         sessiontoken set sftp sharedaccesskey sharedkey signer signin signingkey sim sk sms smtp smtppass social sql \
         ssh sshkey ssn sudo time token tokens totp truststore user userpass userpw usertoken verification verifier \
         vpn wachtwoord wallet heslo losenord sifre salasana jelszo lozinka adgangskode passord identitytoken \
-        registrytoken seckey private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
+        registrytoken seckey recoveryphrase walletseed masterseed backupcode recoverycode basicauth httpauth \
+        dockerconfigjson dockercfg community material pem pepper pat private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
     )
 });

@@ -3,9 +3,10 @@
 //! Always true: one walk over the signs of a text; a sign costs a look at a bounded stretch before and behind it. Where name and value
 //! end is for `values`, what a name means for `keys`.
 
-use super::super::bytes::{Alphabet, at, contains, looks_generated, member, sub};
+use super::super::bytes::{Alphabet, at, contains, is_uuid, looks_generated, member, sub};
 use super::super::keys::{Key, classify};
 use super::super::scan::Scan;
+use super::super::view::OTHER;
 use super::super::{checks, values};
 use super::LONGEST_NAME;
 
@@ -16,17 +17,19 @@ const DETERMINERS: [&[u8]; 8] = [b"the", b"a", b"my", b"your", b"our", b"this", 
 pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
     let bytes = scan.bytes;
     // An attribute that named a secret: the next `value` is it.
-    let mut named: Option<(usize, &'static str)> = None;
+    let mut named: Option<(usize, Key)> = None;
     let mut last: Option<(&str, Key)> = None;
     let mut place = 0;
     while place < bytes.len() {
-        let Some(offset) =
-            sub(bytes, place, bytes.len()).iter().position(|byte| matches!(byte, b'=' | b':' | b',' | b'>'))
-        else {
+        let Some(offset) = sub(bytes, place, bytes.len()).iter().position(|&byte| is_sign(byte)) else {
             return;
         };
         let sign = place + offset;
         place = sign + 1;
+        if !matches!(at(bytes, sign), b'=' | b':' | b',' | b'>') {
+            super::beside::beside(scan, sign);
+            continue;
+        }
         let (operator_start, operator_end) =
             match (at(bytes, sign), at(bytes, sign + 1), sign.checked_sub(1).map_or(0, |index| at(bytes, index))) {
                 (b'=', b'=' | b'~', _) | (b'=', _, b'=' | b'!' | b'<') => {
@@ -95,12 +98,12 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
                 _ => {}
             }
         }
-        if let Some((since, kind)) = named
+        if let Some((since, told)) = named
             && is(&["value", "val", "content", "string"])
             && sign - since < 160
         {
             named = None;
-            key = Key::Secret { kind, plural: false };
+            key = told;
         }
         if is(&["pass"]) && at(bytes, sign) == b':' {
             key = Key::Secret { kind: "password", plural: false };
@@ -124,10 +127,13 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         if key == Key::Plain {
             if inside.len() <= LONGEST_NAME
                 && let Ok(text) = std::str::from_utf8(inside)
-                && let Key::Secret { kind, .. } = classify(text)
+                && let key @ (Key::Secret { kind, .. } | Key::Maybe(kind)) = classify(text)
             {
-                named = Some((value.end, kind));
+                named = Some((value.end, key));
                 place = value.end;
+                if matches!(key, Key::Maybe(_)) {
+                    continue;
+                }
                 // A part of a form: its value stands behind an empty line.
                 let rest = sub(bytes, value.end + 1, value.end + 5);
                 let gap = if rest == b"\r\n\r\n" { 4 } else { 2 };
@@ -155,15 +161,36 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         }
         let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { continue };
         let sure = matches!(key, Key::Secret { .. });
+        if kind == "mnemonic"
+            && !value.quoted
+            && let Some(end) = phrase_end(bytes, &value)
+        {
+            scan.context(value.start, end, kind);
+            place = place.max(end);
+            continue;
+        }
         let taken = if at(bytes, sign) == b'>' && !value.quoted && !values::password_like(inside) {
             // `password -> PasswordEncoder`: an arrow points at a part of a program more often.
             looks_generated(inside, 8)
         } else if kind == "authorization" || kind == "cookie" {
             // `authorization`, `cookie`: their anchors know the form. Here only what they leave.
-            at(bytes, sign) != b':'
-                && if sure { values::told(bytes, &value, kind) } else { looks_generated(inside, 12) }
+            let header = is(&["authorization", "proxy-authorization", "cookie", "set-cookie"]);
+            match at(bytes, sign) {
+                b':' if header || !value.quoted && !sure => !header && looks_generated(inside, 12),
+                b':' if !value.quoted => values::stated(bytes, &name, &value, kind),
+                _ => {
+                    if sure {
+                        values::told(bytes, &value, kind)
+                    } else {
+                        looks_generated(inside, 12)
+                    }
+                }
+            }
         } else if at(bytes, sign) == b',' {
-            value.quoted && values::password_like(inside)
+            value.quoted
+                && (values::password_like(inside)
+                    || sure && kind != "password" && is_uuid(inside)
+                    || kind == "mnemonic" && phrase_end(bytes, &value).is_some())
         } else if !sure {
             looks_generated(inside, 8)
                 || kind == "api_key" && values::licence_like(inside)
@@ -188,6 +215,29 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
     }
 }
 
+/// Where the words of a seed phrase end that stand without quotes behind their name; none when there are fewer than a phrase has.
+fn phrase_end(bytes: &[u8], value: &values::Value) -> Option<usize> {
+    let (mut place, mut end, mut words) = (value.start, value.start, 0);
+    while words < 24 {
+        let length = sub(bytes, place, place + 9).iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        checks::bip39_word(sub(bytes, place, place + length)).filter(|_| length > 0)?;
+        words += 1;
+        end = place + length;
+        let gap = sub(bytes, end, end + 3).iter().take_while(|byte| matches!(byte, b' ' | b',' | b'\n')).count();
+        place = end + gap;
+        let next = sub(bytes, place, place + 9).iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        if gap == 0 || checks::bip39_word(sub(bytes, place, place + next)).is_none() {
+            break;
+        }
+    }
+    (words >= 11).then_some(end)
+}
+
+/// Whether a name and its value may stand on both sides of this.
+fn is_sign(byte: u8) -> bool {
+    matches!(byte, b'=' | b':' | b',' | b'>' | b'(' | b'[' | b']' | b'|' | OTHER)
+}
+
 /// Whether a name stands in what a program prints of a map or a structure: `map[a:b c:d]`, `&{A:b C:d}`.
 fn within_dump(bytes: &[u8], name: &values::Name) -> bool {
     matches!(name.opened_by, b'[' | b'{')
@@ -208,11 +258,13 @@ pub(super) fn element(scan: &mut Scan<'_>, start: usize, after: usize) {
         named_element(scan, start, after + length);
         return;
     }
-    let Key::Secret { kind, .. } = classify(name) else { return };
+    let key = classify(name);
+    let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { return };
     let Some(open) = sub(bytes, from, start).iter().rposition(|&byte| byte == b'>') else { return };
     let value = sub(bytes, from + open + 1, start);
     let text = value.trim_ascii();
-    if text.is_empty() || values::placeholder(text) || contains(text, b"[redacted:") {
+    let sure = matches!(key, Key::Secret { .. }) || looks_generated(text, 12) && text.len() >= 16;
+    if !sure || text.is_empty() || values::placeholder(text) || contains(text, b"[redacted:") {
         return;
     }
     let lead = value.len() - value.trim_ascii_start().len();

@@ -2,7 +2,9 @@
 //!
 //! Always true: of `user:password` the user stays; a letter alone says nothing without its command.
 
-use super::super::bytes::{Alphabet, at, contains, find, looks_generated, member, starts_with_ignore_case, sub};
+use super::super::bytes::{
+    Alphabet, at, contains, find, is_uuid, looks_generated, member, starts_with_ignore_case, sub,
+};
 use super::super::keys::{Key, classify};
 use super::super::scan::Scan;
 use super::super::{checks, values};
@@ -44,7 +46,7 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
             "unrar",
         ]),
         b"/p:" => runs(&["xfreerdp", "wfreerdp", "freerdp", "mstsc", "cmdkey"]),
-        b"-P" => runs(&["ssh-keygen", "sqlcmd", "bcp", "zip", "unzip", "zipcloak"]),
+        b"-P" => runs(&["ssh-keygen", "sqlcmd", "bcp", "zip", "unzip", "zipcloak", "mosquitto_pub", "mosquitto_sub"]),
         b"-N" => !glued && runs(&["ssh-keygen"]),
         b"-k" | b"-K" => !glued && runs(&["openssl"]),
         b"-b" => runs(&["curl"]) || runs(&["gh"]) && runs(&["secret"]),
@@ -183,7 +185,7 @@ pub(super) fn set_word(scan: &mut Scan<'_>, _: usize, after: usize) {
     }
     let Some(value) = values::value_after(bytes, after + length) else { return };
     let text = sub(bytes, value.start, value.end);
-    if values::password_like(text) || looks_generated(text, 8) {
+    if values::password_like(text) || looks_generated(text, 8) || is_uuid(text) {
         scan.context(value.start, value.end, kind);
     }
 }
@@ -191,7 +193,8 @@ pub(super) fn set_word(scan: &mut Scan<'_>, _: usize, after: usize) {
 /// A word of a command line as a secret, unless it stands for one.
 fn take(scan: &mut Scan<'_>, start: usize, end: usize, kind: &'static str) {
     let text = sub(scan.bytes, start, end);
-    if text.len() >= 3 && !values::placeholder(text) && !values::known_word(text) && !text.contains(&b'$') {
+    let variable = contains(text, b"${") || contains(text, b"$(");
+    if text.len() >= 3 && !values::placeholder(text) && !values::known_word(text) && !variable {
         scan.context(start, end, kind);
     }
 }

@@ -5,6 +5,7 @@
 use super::super::bytes::{
     Alphabet, at, contains, find, is_uuid, looks_generated, member, starts_with_ignore_case, sub,
 };
+use super::super::keys::{Key, classify};
 use super::super::scan::Scan;
 use super::super::values;
 
@@ -169,9 +170,9 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     } else if password {
         values::password_like(value)
     } else {
-        looks_generated(value, if linked { 8 } else { 12 })
+        (looks_generated(value, if linked { 8 } else { 12 }) || is_uuid(value))
             && value.len() >= if linked { 12 } else { 16 }
-            && !is_uuid(value)
+            && (linked || quoted || !is_uuid(value))
     };
     if secret {
         scan.context(
@@ -185,6 +186,20 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
                 "secret"
             },
         );
+    }
+}
+
+/// `the encryption key is …`, `stripe_key was …`: names that end with `key`, of which the words before say what it opens.
+pub(super) fn key_sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let Some(name) = values::name_before(bytes, start + 3, super::LONGEST_NAME) else { return };
+    let Ok(text) = std::str::from_utf8(sub(bytes, name.wide_start, name.end)) else { return };
+    let Key::Secret { kind, .. } = classify(text) else { return };
+    let gap = usize::from(matches!(at(bytes, after - 1), b'"' | b'`'));
+    let (start, end) = super::beside::value(bytes, after - gap);
+    let inside = values::trim(sub(bytes, start, end));
+    if inside.len() >= 16 && (looks_generated(inside, 12) || is_uuid(inside)) && !values::placeholder(inside) {
+        scan.context(start, start + inside.len(), kind);
     }
 }
 
