@@ -73,7 +73,13 @@ fn noun(word: &str) -> Option<&'static str> {
 }
 
 /// Nouns that are found at the end of a word written without a break (`dbpassword`), and so at its start (`passwordhash`).
-const GLUED: [(&str, &str); 19] = [
+const GLUED: [(&str, &str); 25] = [
+    ("masterkey", "secret"),
+    ("accountkey", "secret"),
+    ("sessionkey", "secret"),
+    ("authkey", "secret"),
+    ("adminkey", "api_key"),
+    ("serverkey", "api_key"),
     ("preimage", "preimage"),
     ("cookie", "cookie"),
     ("creds", "credential"),
@@ -131,6 +137,10 @@ fn keeps(word: &str) -> bool {
 /// Words after a noun which make it something else: `token_count`, `password_policy`, `secret_name`.
 fn turns(word: &str) -> bool {
     words::TURNS.contains(word)
+}
+
+fn numeral(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// First words that make a question or a command of a name: `has_password`, `require_token`.
@@ -241,17 +251,18 @@ fn read(words: &Words) -> Key {
         if !words::STEMS.contains(word) && glued(word, last).is_none() {
             continue;
         }
+        let plain = |from: usize| (from..count).all(|index| keeps(words.get(index)) || numeral(words.get(index)));
         let before = |steps: usize| last.checked_sub(steps).map_or("", |index| words.get(index));
         let found = phrase(words, last).or_else(|| noun(word).map(|kind| (kind, last))).or_else(|| glued(word, last));
         let Some((kind, first)) = found else {
             match (word, weak(words, last)) {
-                (_, Some(key)) if (last + 1..count).all(|index| keeps(words.get(index))) => return key,
+                (_, Some(key)) if plain(last + 1) => return key,
                 ("key" | "keys", _) if last + 1 == count || words.get(last + 1) != "id" => {
                     let qualified = key_of(before(1)).filter(|_| last > 0 && before(2) != "public");
                     if let Some(kind) = qualified {
                         return after(words, last + 1, Key::Secret { kind, plural: word == "keys" }, kind);
                     }
-                    if last + 1 == count
+                    if plain(last + 1)
                         && matches!(
                             before(1),
                             "app"
@@ -316,7 +327,7 @@ fn after(words: &Words, from: usize, key: Key, kind: &'static str) -> Key {
         {
             continue;
         }
-        if word.bytes().all(|byte| byte.is_ascii_digit()) || keeps(word) {
+        if numeral(word) || keeps(word) {
             continue;
         }
         if turns(word) {
@@ -341,6 +352,7 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
         ("otp" | "totp" | "mfa", "seed") => "otp",
         ("snmp", "community") | ("key", "material") => "secret",
         ("private", "pem") => "private_key",
+        ("ecash", "notes" | "note") => "ecash",
         (
             "security" | "mfa" | "otp" | "fa" | "authorization" | "auth" | "recovery" | "backup" | "pin" | "totp"
             | "passwordless",
@@ -400,8 +412,16 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
 
 /// A noun at either end of a word that was written without a break.
 fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
+    if let Some(kind) = word.strip_suffix("key").and_then(key_of) {
+        return Some((kind, at));
+    }
     if word.len() < 7 {
         return None;
+    }
+    if let Some(stem) = word.strip_suffix("hex")
+        && let Some(kind) = noun(stem)
+    {
+        return Some((kind, at));
     }
     if ["pass", "pwd", "pw"]
         .iter()
@@ -409,11 +429,10 @@ fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
     {
         return Some(("password", at));
     }
-    if let Some(kind) = word.strip_suffix("key").and_then(key_of) {
-        return Some((kind, at));
-    }
     if let Some(owner) = word.strip_suffix("token")
-        && !words::OTHER_TOKENS.iter().any(|other| other.len() > 2 && owner.ends_with(other))
+        && !words::OTHER_TOKENS
+            .iter()
+            .any(|other| other.len() > 2 && owner.ends_with(other) && !words::OWNERS.contains(owner))
     {
         return Some(("token", at));
     }

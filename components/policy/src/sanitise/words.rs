@@ -113,7 +113,7 @@ pub(super) static LOOKUP_KEYS: Words = LazyLock::new(|| {
 pub(super) static OWNERS: Words = LazyLock::new(|| {
     split(
         "\
-        admin ansible api app auth become bind bitcoin db email ftp http imap jdbc key keystore ldap login mail \
+        admin ansible api app auth firebase become bind bitcoin db email ftp http imap jdbc key keystore ldap login mail \
         master mongo mqtt my mysql pg postgres proxy redis require root rpc service sftp smtp sql ssh store sudo \
         truststore user vnc vpn wallet web wifi",
     )
@@ -140,6 +140,6 @@ pub(super) static STEMS: Words = LazyLock::new(|| {
         ssh sshkey ssn sudo time token tokens totp truststore user userpass userpw usertoken verification verifier \
         vpn wachtwoord wallet heslo losenord sifre salasana jelszo lozinka adgangskode passord identitytoken \
         registrytoken seckey recoveryphrase walletseed masterseed backupcode recoverycode basicauth httpauth \
-        dockerconfigjson dockercfg community material pem pepper pat private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
+        dockerconfigjson dockercfg community material pem pepper pat notes note private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
     )
 });

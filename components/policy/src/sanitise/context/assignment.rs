@@ -63,9 +63,11 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             let Some(declared) = values::name_before(bytes, name.start - 2, LONGEST_NAME) else { continue };
             name = declared;
         }
-        if at(bytes, sign) == b',' && !(name.quoted && matches!(name.opened_by, b'(' | b'[')) {
+        if at(bytes, sign) == b',' && !listed(bytes, &name) {
             continue;
         }
+        // `-Ddb.password=…`, as Java takes properties.
+        name.start += if sub(bytes, name.start, name.end).starts_with(b"-D") { 2 } else { 0 };
         let Ok(text) = std::str::from_utf8(sub(bytes, name.start, name.end)) else { continue };
         let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
         // Logs repeat their names.
@@ -116,6 +118,12 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             continue;
         }
         let Some(mut value) = values::value_after(bytes, operator_end) else { continue };
+        if at(bytes, sign) == b':' && !value.quoted && at(bytes, value.start) == b'[' && within_dump(bytes, &name) {
+            // `map[X-Token:[…]]`: a list of one, as Go prints headers.
+            value.start += 1;
+            let length = sub(bytes, value.start, value.start + 1024).iter().take_while(|&&byte| byte != b']').count();
+            value.end = value.start + length;
+        }
         if at(bytes, sign) == b'=' && !value.quoted && !value.spaced {
             value.end = value.end.max(values::field_end(bytes, &name, &value));
         }
@@ -171,25 +179,23 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         }
         let taken = if at(bytes, sign) == b'>' && !value.quoted && !values::password_like(inside) {
             // `password -> PasswordEncoder`: an arrow points at a part of a program more often.
-            looks_generated(inside, 8)
+            looks_generated(inside, 8) || sure && is_uuid(inside)
         } else if kind == "authorization" || kind == "cookie" {
             // `authorization`, `cookie`: their anchors know the form. Here only what they leave.
             let header = is(&["authorization", "proxy-authorization", "cookie", "set-cookie"]);
             match at(bytes, sign) {
-                b':' if header || !value.quoted && !sure => !header && looks_generated(inside, 12),
-                b':' if !value.quoted => values::stated(bytes, &name, &value, kind),
-                _ => {
-                    if sure {
-                        values::told(bytes, &value, kind)
-                    } else {
-                        looks_generated(inside, 12)
-                    }
+                b':' if header || !value.quoted && !sure => {
+                    (!header || value.quoted || kind == "cookie") && header_value(inside, kind)
                 }
+                b':' if !value.quoted => values::stated(bytes, &name, &value, kind),
+                b',' => value.quoted && header_value(inside, kind),
+                _ if sure => values::told(bytes, &value, kind),
+                _ => looks_generated(inside, 12),
             }
         } else if at(bytes, sign) == b',' {
             value.quoted
                 && (values::password_like(inside)
-                    || sure && kind != "password" && is_uuid(inside)
+                    || sure && kind != "password" && (is_uuid(inside) || looks_generated(inside, 12))
                     || kind == "mnemonic" && phrase_end(bytes, &value).is_some())
         } else if !sure {
             looks_generated(inside, 8)
@@ -200,7 +206,7 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             true
         } else if at(bytes, sign) == b':' && !value.spaced && !value.quoted && within_dump(bytes, &name) {
             // `map[password:… user:ann]`, as programs print what they hold.
-            (kind == "password" || looks_generated(inside, 8))
+            (kind == "password" || looks_generated(inside, 8) || sure && is_uuid(inside))
                 && values::told(bytes, &value, kind)
                 && !values::name_like(inside)
         } else if at(bytes, sign) == b':' && !value.quoted {
@@ -213,6 +219,22 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             place = place.max(value.end);
         }
     }
+}
+
+/// Whether a quoted name before a comma may have its value behind it: in a bracket, as bytes of Python too, or first on its line.
+fn listed(bytes: &[u8], name: &values::Name) -> bool {
+    let opening = |byte| matches!(byte, b'(' | b'[');
+    let before = name.start.checked_sub(3).map_or(0, |index| at(bytes, index));
+    name.quoted
+        && (opening(name.opened_by) || name.opened_by == b'b' && opening(before) || matches!(name.opened_by, 0 | b'\n'))
+}
+
+/// Whether what stands behind the name of a header is its value: `sid=…; Path=/`, `Nostr …`, something generated.
+fn header_value(value: &[u8], kind: &str) -> bool {
+    let last = value.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+    let cookie = kind == "cookie"
+        && value.iter().skip(1).position(|&byte| byte == b'=').is_some_and(|sign| sign + 6 < value.len());
+    !values::placeholder(value) && (looks_generated(last, 12) || cookie)
 }
 
 /// Where the words of a seed phrase end that stand without quotes behind their name; none when there are fewer than a phrase has.

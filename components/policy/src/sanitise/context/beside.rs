@@ -28,7 +28,8 @@ pub(super) fn beside(scan: &mut Scan<'_>, sign: usize) {
         return;
     }
     let Ok(text) = std::str::from_utf8(sub(bytes, name.start, name.end)) else { return };
-    let (Key::Secret { kind, .. } | Key::Maybe(kind)) = classify(text) else { return };
+    let key = classify(text);
+    let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { return };
     // `[token] …` begins a line of a log; `[stripe_api_key] …` speaks of one.
     if kind_of_sign == b']' && !text.contains(['_', '-']) {
         return;
@@ -43,7 +44,8 @@ pub(super) fn beside(scan: &mut Scan<'_>, sign: usize) {
     let brackets = matches!(kind_of_sign, b'(' | b'[' | b']');
     let hash = brackets && matches!(inside.len(), 40 | 64) && checks::all(inside, Alphabet::Hex);
     let generated = inside.len() >= 16 && looks_generated(inside, 12);
-    let password = kind == "password" && !brackets && values::password_like(inside);
+    let told = !brackets || kind_of_sign == b']' && matches!(key, Key::Secret { .. });
+    let password = kind == "password" && told && values::password_like(inside);
     if closed && !hash && (generated || password) && !values::placeholder(inside) {
         scan.context(start, end, kind);
     }

@@ -125,7 +125,11 @@ pub(super) fn long_option(scan: &mut Scan<'_>, start: usize, after: usize) {
     let Ok(name) = std::str::from_utf8(sub(bytes, after, after + length)) else { return };
     let end = after + length;
     let user = matches!(name, "user" | "proxy-user" | "auth");
-    let key = classify(name);
+    let mut key = classify(name);
+    // Tools of Nostr: the secret key in hexadecimal digits.
+    if name == "sec" && scan.runs.end(bytes, Alphabet::Hex, end + 1) == end + 65 {
+        key = Key::Secret { kind: "private_key", plural: false };
+    }
     if !matches!(at(bytes, end), b' ' | b'\t') || key == Key::Plain && !user {
         return;
     }

@@ -194,9 +194,10 @@ pub(super) fn key_sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
     let Some(name) = values::name_before(bytes, start + 3, super::LONGEST_NAME) else { return };
     let Ok(text) = std::str::from_utf8(sub(bytes, name.wide_start, name.end)) else { return };
-    let Key::Secret { kind, .. } = classify(text) else { return };
-    let gap = usize::from(matches!(at(bytes, after - 1), b'"' | b'`'));
-    let (start, end) = super::beside::value(bytes, after - gap);
+    let (Key::Secret { kind, .. } | Key::Maybe(kind)) = classify(text) else { return };
+    let back = usize::from(matches!(at(bytes, after - 1), b'"' | b'`' | b' '));
+    let colon = usize::from(at(bytes, after) == b':');
+    let (start, end) = super::beside::value(bytes, after - back + colon);
     let inside = values::trim(sub(bytes, start, end));
     if inside.len() >= 16 && (looks_generated(inside, 12) || is_uuid(inside)) && !values::placeholder(inside) {
         scan.context(start, start + inside.len(), kind);

@@ -7,7 +7,7 @@
 const ROOTS: &[u8] =
     b"pas psw pss pwo pwd psk ken sen con mot wac has par sec tok jwt bea key cre aut coo ses pri nse xpr wif \
     mne see phr mac pre cvv cvc otp ssn rpc cod ans wor ent sas run nwc pin ver \
-    hes los sif sal jel loz adg son dev uns sam pep snm doc ";
+    hes los sif sal jel loz adg son dev uns sam pep snm doc eca ";
 
 /// The same of words by which a text says that a secret follows.
 const TEXT_ROOTS: &[u8] = b"bas ide obs net log env ";

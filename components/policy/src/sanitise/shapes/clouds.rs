@@ -61,7 +61,7 @@ pub(super) static ROWS: &[Shape] = &[
     checked("yandex_key", "YC", Url, 38, 38, Generated),
     row("apify_token", "apify_api_", Url, 30),
     row("portainer_token", "ptr_", Base64, 40),
-    row("salad_key", "salad_cloud_", Word, 16),
+    row("salad_key", "salad_cloud_", Word, 10),
     row("zuplo_key", "zpka_", Word, 30),
     row("digitalocean_token", "dop_v1_", Hex, 40),
     row("digitalocean_token", "doo_v1_", Hex, 40),

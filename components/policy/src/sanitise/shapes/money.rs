@@ -11,7 +11,7 @@ pub(super) static ROWS: &[Shape] = &[
     Shape { before: Some((Word, 8, 48)), ..weak("stripe_secret", "_secret_", Alnum, 20) },
     weak("secret_key", "sk_", Word, 24),
     weak("square_token", "EAAA", Url, 56),
-    weak("square_token", "sq0", Url, 26),
+    row("square_token", "sq0", Url, 26),
     row("ramp_id", "ramp_id_", Alnum, 40),
     row("paypal_token", "A21AA", Url, 60),
     row("polar_token", "polar_pat_", Alnum, 30),

@@ -5,7 +5,7 @@
 use super::super::bytes::Alphabet::{
     Alnum, AlnumLower, AlnumUpper, Base64, Digit, Hex, HexLower, Opaque, Url, UrlDot, Word,
 };
-use super::Check::{Alone, Dotted, Generated, Numbered, Uuid, UuidDot};
+use super::Check::{Alone, Generated, Numbered, Uuid, UuidDot};
 use super::{ANY, Shape, around, checked, exact, hook, row, weak};
 
 pub(super) static ROWS: &[Shape] = &[
@@ -102,7 +102,7 @@ pub(super) static ROWS: &[Shape] = &[
     row("fleetbase_key", "flb_test_", Alnum, 20),
     row("fibery_token", "tkn.v1_", Opaque, 40),
     weak("telnyx_key", "KEY", Word, 55),
-    checked("close_key", "api_", UrlDot, 45, 45, Dotted),
+    checked("close_key", "api_", UrlDot, 45, 45, Generated),
     around("tableau_token", (Base64, 22, 22), "==:", Alnum, 32, 32),
     weak("salesforce_key", "3MVG9", Opaque, 80),
     weak("salesforce_token", "5Aep8", UrlDot, 60),

@@ -100,7 +100,7 @@ pub(super) fn pair_value(value: &str, kind: &str) -> bool {
         || value.is_empty()
         || values::known_word(bytes)
         || values::name_like(bytes)
-        || classify(value) != Key::Plain
+        || classify(value) != Key::Plain && !looks_generated(bytes, 16)
     {
         return false;
     }
