@@ -2,28 +2,29 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
+use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _, future};
 use serde_json::{Value, json};
 use spin_sdk::http::body::IncomingBodyExt as _;
 use spin_sdk::http::{HeaderMap, Request, Response, StatusCode};
+use spin_sdk::wasip3;
 
 use crate::auth::{self, Scope};
 use crate::bindings::activity::log::event_log::{self, BodyFormat, Limits, Moment, Receipt, Refusal, Submission};
 use crate::bindings::activity::rules::rules;
 use crate::bindings::activity::store::event_store;
-use crate::clock::unix_ms;
+use crate::clock::{sleep_ms, unix_ms};
 use crate::config::Config;
 use crate::grip::wake;
 use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
 use crate::retention;
 
-/// How much of a body that is too large is let pass, before its sender is cut off: of one that said how long it is, and of
-/// one that may have no end.
+/// How much of a body that is too large is let pass behind its answer, and for how long, before its sender is cut off.
 const PASSED_BYTES: usize = 64 << 20;
-const PASSED_WITHOUT_LENGTH: usize = 2 << 20;
+const PASSED_MS: u64 = 10_000;
 
 /// The route.
 pub(crate) async fn publish(config: &Config, request: Request) -> Result<Response<Body>, Problem> {
@@ -82,33 +83,41 @@ fn to_json(epoch: &str, receipt: Receipt) -> Value {
     event
 }
 
-/// A request's body, or 413 as soon as it is known to be too large. What of it is still on its way is let pass then, in
-/// bounds: Spin would close the connection upon it, and a client that is sending sees a broken pipe in place of the answer.
+/// A request's body, or 413 as soon as it is known to be too large. What of it is still on its way is let pass behind the
+/// answer, in bounds: Spin would close the connection upon it, and a client that is sending sees a broken pipe in place of
+/// the answer.
 pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     let headers = request.headers();
     let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // Who waits for leave to send has nothing on its way.
     let waits = headers.contains_key("expect");
-    let known = length.is_some_and(|length| length > max_bytes);
-    let most_passed = if length.is_some() { PASSED_BYTES } else { PASSED_WITHOUT_LENGTH };
     let mut pieces = request.into_body().stream();
     let mut body = BytesMut::new();
-    let mut passed = 0;
-    while !(known && waits)
-        && passed < most_passed
-        && let Some(piece) = pieces.next().await
-    {
+    let mut too_large = length.is_some_and(|length| length > max_bytes);
+    while !too_large && let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| Problem::new(Cause::BadRequest, "the body did not come whole"))?;
-        if known || passed > 0 || body.len() + piece.len() > max_bytes {
-            passed += piece.len();
-        } else {
+        too_large = piece.len() > max_bytes - body.len();
+        if !too_large {
             body.extend_from_slice(&piece);
         }
     }
-    if known || passed > 0 {
-        return Err(Problem::new(Cause::TooLarge, format!("the body may hold at most {max_bytes} bytes")));
+    if !too_large {
+        return Ok(body.freeze());
     }
-    Ok(body.freeze())
+    if !waits {
+        wasip3::spawn(let_pass(pieces));
+    }
+    Err(Problem::new(Cause::TooLarge, format!("the body may hold at most {max_bytes} bytes")))
+}
+
+/// Reads on, and keeps nothing.
+async fn let_pass<E>(pieces: impl Stream<Item = Result<Bytes, E>>) {
+    let mut passed = 0;
+    let enough = pieces.take_while(|piece| {
+        passed += piece.as_ref().map_or(PASSED_BYTES, Bytes::len);
+        future::ready(passed < PASSED_BYTES)
+    });
+    future::select(pin!(enough.for_each(|_| future::ready(()))), pin!(sleep_ms(PASSED_MS))).await;
 }
 
 /// How the body is written, by its media type; parameters such as `charset` do not matter.
