@@ -231,7 +231,9 @@ fn spelled(name: &str) -> Option<String> {
 /// Whether a member of an object that holds a secret only describes it: its `name`, `type`, `expires_at`, `user`.
 pub(super) fn describes(name: &str) -> bool {
     let words = Words::of(name);
-    words.count > 0 && (turns(words.get(words.count - 1)) || asks(words.get(0)))
+    // `last4`: a figure behind a word says nothing of its own.
+    let last = (0..words.count).rev().map(|index| words.get(index)).find(|word| !numeral(word));
+    last.is_some_and(turns) || words.count > 0 && asks(words.get(0))
 }
 
 /// Whether a name is that of a variable of the environment which holds some key: `ACME_KEY`. Keys that find something, of caches
@@ -398,6 +400,7 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
         "pass" if alone => Key::Maybe("password"),
         "auth" if alone && words.leading_underscore => Key::Secret { kind: "authorization", plural: false },
         "auth" | "authentication" => Key::Maybe("authorization"),
+        "oauth" if !alone => Key::Maybe("token"),
         "seed" | "entropy" | "sas" => Key::Maybe("secret"),
         "sk" if alone => Key::Maybe("secret"),
         "rune" => Key::Maybe("rune"),

@@ -57,7 +57,7 @@ pub(super) static TURNS: Words = LazyLock::new(|| {
 pub(super) static ASKS: Words = LazyLock::new(|| {
     split(
         "\
-        accepts allow allows avg can cost count did disable disabled enable enabled has hide is max mean min missing \
+        accepts allow allows avg can checksum cost count did disable disabled enable enabled has hide is max mean min missing \
         ms must n need needs no num number price remaining require required requires seconds should show supports \
         time total use uses was without",
     )
@@ -140,6 +140,6 @@ pub(super) static STEMS: Words = LazyLock::new(|| {
         ssh sshkey ssn sudo time token tokens totp truststore user userpass userpw usertoken verification verifier \
         vpn wachtwoord wallet heslo losenord sifre salasana jelszo lozinka adgangskode passord identitytoken \
         registrytoken seckey recoveryphrase walletseed masterseed backupcode recoverycode basicauth httpauth \
-        dockerconfigjson dockercfg community material pem pepper pat notes note private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
+        dockerconfigjson dockercfg community material pem pepper pat notes note oauth private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
     )
 });

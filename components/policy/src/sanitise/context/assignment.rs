@@ -47,6 +47,7 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
                 (b'>', _, b'-') => (sign - 1, sign + 1),
                 (b'>', _, _) => continue,
                 (b'=' | b':', _, b'?' | b'+' | b':') => (sign - 1, sign + 1),
+                (b'=', _, b'|') => (sign.saturating_sub(2), sign + 1),
                 _ => (sign, sign + 1),
             };
         place = operator_end;
@@ -55,12 +56,16 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         }
         let Some(mut name) = values::name_before(bytes, operator_start, LONGEST_NAME) else { continue };
         let typed = sub(bytes, name.start, name.end);
+        // `: string`, `: &str`
+        let typed_by = [b": &".as_slice(), b": "].into_iter().find(|sign| sub(bytes, 0, name.start).ends_with(sign));
         if at(bytes, sign) == b'='
             && (typed.eq_ignore_ascii_case(b"string") || typed == b"str")
-            && sub(bytes, name.start.saturating_sub(2), name.start) == b": "
+            && let Some(typed_by) = typed_by
         {
             // `token: string = …`: the name stands before its type.
-            let Some(declared) = values::name_before(bytes, name.start - 2, LONGEST_NAME) else { continue };
+            let Some(declared) = values::name_before(bytes, name.start - typed_by.len(), LONGEST_NAME) else {
+                continue;
+            };
             name = declared;
         }
         if at(bytes, sign) == b',' && !listed(bytes, &name) {

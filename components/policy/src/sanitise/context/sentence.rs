@@ -23,7 +23,8 @@ pub(super) fn preimage(scan: &mut Scan<'_>, _: usize, after: usize) {
         let end = scan.runs.end(bytes, Alphabet::Hex, start);
         if end - start == 64 && !member(at(bytes, end), Alphabet::Word) {
             let between = sub(bytes, after, start).to_ascii_lowercase();
-            if !contains(&between, b"hash") {
+            // `preimage of 8f43…`: what it is the preimage of.
+            if !contains(&between, b"hash") && !between.ends_with(b" of ") && !between.ends_with(b" for ") {
                 scan.context(start, end, "preimage");
             }
             return;

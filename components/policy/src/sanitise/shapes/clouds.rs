@@ -103,6 +103,7 @@ pub(super) static ROWS: &[Shape] = &[
     row("fullstory_key", "na1.", Base64, 90),
     row("fullstory_key", "eu1.", Base64, 90),
     checked("zoho_token", "1000.", UrlDot, 65, 65, Dotted),
+    around("k3s_token", (Alnum, 60, 70), "::server:", Alnum, 16, 64),
     row("vault_token", "hvs.", Url, 20),
     row("vault_token", "hvb.", Url, 20),
     row("vault_token", "hvr.", Url, 20),

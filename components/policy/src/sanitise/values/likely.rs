@@ -116,7 +116,7 @@ pub(in super::super) fn password_like(value: &[u8]) -> bool {
             .next()
             .is_some_and(|end| (2..=4).contains(&end.len()) && end.iter().all(u8::is_ascii_lowercase))
         && !sign;
-    (mix.digit || sign || scrambled(value) || passphrase_like(value))
+    (mix.digit || sign || scrambled(value) || passphrase_like(value) || irregular(value))
         && !unit
         && !version
         && !dotted
@@ -160,6 +160,32 @@ pub(in super::super) fn name_like(value: &[u8]) -> bool {
         && value.iter().all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'-'))
         && value.iter().any(|byte| matches!(byte, b'_' | b'.' | b'-'))
         && !passphrase_like(value)
+        && !irregular(value)
+}
+
+/// Letters of both cases that no program's names are written in: three or more pieces of one or two letters, where words begin with a
+/// capital. What a generator of passwords makes without a digit: `PGalGrX_TqreM`.
+fn irregular(value: &[u8]) -> bool {
+    let mix = Mix::of(value);
+    if !(mix.lower && mix.upper) || mix.digit || value.len() < 8 || value.len() > 64 {
+        return false;
+    }
+    let (mut short, mut length) = (0, 0_usize);
+    let mut close = |length: &mut usize| {
+        short += usize::from((1..=2).contains(length));
+        *length = 0;
+    };
+    for (index, &byte) in value.iter().enumerate() {
+        let before = index.checked_sub(1).map_or(0, |index| at(value, index));
+        let begins =
+            byte.is_ascii_uppercase() && (!before.is_ascii_uppercase() || at(value, index + 1).is_ascii_lowercase());
+        if begins || !byte.is_ascii_alphabetic() {
+            close(&mut length);
+        }
+        length += usize::from(byte.is_ascii_alphabetic());
+    }
+    close(&mut length);
+    short >= 3
 }
 
 /// Whether lower-case words go on behind a value, so that it is part of a sentence.
@@ -200,7 +226,7 @@ pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     // `token = self.token`, `f(password=password_from_env)`
     if !mix.digit
         && (name_like(text) && !text.contains(&b'-')
-            || code && !mix.other && !(mix.lower && mix.upper && text.len() >= 12))
+            || code && !mix.other && !(mix.lower && mix.upper && text.len() >= 12) && !irregular(text))
     {
         return kind == "password" && !code && !text.contains(&b'.');
     }
@@ -285,7 +311,7 @@ pub(in super::super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &
         && !mix.other
         && text.iter().any(u8::is_ascii_lowercase)
     {
-        return text.len() >= 12 && !prose_follows(bytes, value.end);
+        return (text.len() >= 12 || kind == "password" && irregular(text)) && !prose_follows(bytes, value.end);
     }
     // Letters alone: only where the line says just this.
     let ends_line = matches!(at(bytes, value.end), 0 | b'\n' | b'\r' | b',' | b'}') && value.end <= bytes.len();
