@@ -295,6 +295,16 @@ fn switches(bytes: &[u8]) -> usize {
     bytes.windows(2).filter(|pair| matches!(pair, [a, b] if a.is_ascii_digit() != b.is_ascii_digit())).count()
 }
 
+/// Letters and digits in the groups of a UUID.
+pub(super) fn uuid_form(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_alphanumeric(),
+        })
+}
+
 pub(super) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
         && value.iter().enumerate().all(|(index, byte)| match index {

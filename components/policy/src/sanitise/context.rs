@@ -6,6 +6,7 @@
 
 mod address;
 mod assignment;
+mod beside;
 mod code;
 mod command;
 mod header;
@@ -31,6 +32,9 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("cookie:", header::cookies),
     ("authorization:", header::authorization),
     ("authorization\":", header::authorization),
+    ("authorization':", header::authorization),
+    (" bearer.", header::protocol),
+    (",bearer.", header::protocol),
     ("mot de passe", sentence::sentence),
     ("contrasena", sentence::sentence),
     ("passwort", sentence::sentence),
@@ -56,6 +60,11 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("api_key", sentence::sentence),
     ("apikey", sentence::sentence),
     ("private key", sentence::sentence),
+    ("key is", sentence::key_sentence),
+    ("key was ", sentence::key_sentence),
+    ("key to ", sentence::key_sentence),
+    ("key \"", sentence::key_sentence),
+    ("key `", sentence::key_sentence),
     ("access key", sentence::sentence),
     ("credential", sentence::sentence),
     ("identified by", sentence::sentence),
@@ -93,9 +102,24 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("wpa_passphrase ", command::last_word),
     ("bindpw ", command::last_word),
     ("securestring ", command::quoted_word),
+    ("walletpassphrase ", command::quoted_word),
     ("rclone obscure ", command::last_word),
     ("net use ", command::last_word),
+    ("net user ", command::last_word),
+    ("mc alias set ", command::last_word),
+    ("activate-refresh-token ", command::last_word),
+    ("auth init -t ", command::login_word),
+    ("key provided: ", command::login_word),
+    ("stats auth ", command::behind_colon),
+    ("basicauth.users=", command::behind_colon),
+    (" on >", command::redis_user),
+    ("passwd --stdin", command::piped),
+    ("cryptsetup", command::piped),
+    ("mysqli_connect(", code::third_argument),
+    ("new mysqli(", code::third_argument),
+    ("new pdo(", code::third_argument),
     ("cargo login ", command::last_word),
+    ("setprivate ", command::any_word),
     ("poetry config ", command::last_word),
     ("requirepass ", command::last_word),
     ("nickserv identify ", login::nick_service),
@@ -155,6 +179,7 @@ pub(super) static ANCHORS: &[(&str, Search)] = &[
     ("</", assignment::element),
     ("configure set ", command::set_word),
     ("config set ", command::set_word),
+    ("git config ", command::set_word),
     ("setenv ", command::set_word),
     ("env ", command::set_word),
     ("machine ", command::netrc),

@@ -258,7 +258,9 @@ impl<'v> Scan<'v> {
         let mut start = 0;
         for (index, byte) in self.bytes.iter().chain(b" ").enumerate() {
             if !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')) {
-                if index - start >= BLOB {
+                // A sign before it is that of a list or of a patch.
+                start += usize::from(matches!(at(self.bytes, start), b'+' | b'/'));
+                if index >= start + BLOB {
                     self.blobs.push((start, index));
                 }
                 start = index + 1;
