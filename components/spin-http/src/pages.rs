@@ -21,11 +21,7 @@ const ASSETS: &[(&str, &str, &[u8])] = &[
     ("/assets/style.css", CSS, include_bytes!(concat!(env!("OUT_DIR"), "/style.css"))),
     ("/assets/icon.svg", SVG, include_bytes!(concat!(env!("OUT_DIR"), "/icon.svg"))),
     ("/assets/icon-maskable.svg", SVG, include_bytes!(concat!(env!("OUT_DIR"), "/icon-maskable.svg"))),
-    (
-        "/assets/manifest.webmanifest",
-        MANIFEST,
-        include_bytes!(concat!(env!("OUT_DIR"), "/manifest.webmanifest")),
-    ),
+    ("/assets/manifest.webmanifest", MANIFEST, include_bytes!(concat!(env!("OUT_DIR"), "/manifest.webmanifest"))),
     ("/openapi.json", JSON, include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"))),
     ("/asyncapi.json", JSON, include_bytes!(concat!(env!("OUT_DIR"), "/asyncapi.json"))),
     ("/docs", HTML, include_bytes!(concat!(env!("OUT_DIR"), "/docs.html"))),
