@@ -35,8 +35,8 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(secret: &[u8]) -> Self {
         // As the native host derives it: a session goes on from one host to the other.
-        let session = derive(b"activity-feed session cookie v1\0", secret);
-        Self { token: secret.to_owned(), session, state: derive(b"activity-feed grip state v1\0", secret) }
+        let session = derive(activity_web::session::KEY_PURPOSE, secret);
+        Self { token: secret.to_owned(), session, state: derive("activity-feed grip state v1", secret) }
     }
 
     /// What a proxy gives back of a socket, if it is what was given to it.
@@ -60,9 +60,10 @@ impl Keys {
     }
 }
 
-fn derive(purpose: &[u8], secret: &[u8]) -> Vec<u8> {
+fn derive(purpose: &str, secret: &[u8]) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(purpose);
+    hash.update(b"\0");
     hash.update(secret);
     hash.finalize().to_vec()
 }
@@ -157,6 +158,16 @@ pub(crate) fn identify(config: &Config, headers: &HeaderMap) -> Result<Claims, P
         return Err(scheme());
     }
     verify(config, token.trim()).map_err(Problem::unauthenticated)
+}
+
+/// Who sends this request, if they may read the feed.
+///
+/// # Errors
+/// 401 or 403, with the reason.
+pub(crate) fn subscriber(config: &Config, headers: &HeaderMap) -> Result<Claims, Problem> {
+    let claims = identify(config, headers)?;
+    claims.require(Scope::Subscribe)?;
+    Ok(claims)
 }
 
 /// Who opens a WebSocket: as [`identify`], or by the subprotocol pair `activity-feed.v1, bearer.<token>`. Also the

@@ -4,9 +4,9 @@
 
 use axum::Router;
 
-use super::pages::{Asset, HTML, SCRIPT, files};
+use activity_web::files::{CSS, HTML, JSON, SCRIPT};
 
-const JSON: &str = "application/json";
+use super::pages::{Asset, files};
 
 const ASSETS: &[Asset] = &[
     Asset { route: "/openapi.json", content_type: JSON, bytes: include_bytes!("../../assets/openapi.json") },
@@ -15,7 +15,7 @@ const ASSETS: &[Asset] = &[
     Asset { route: "/assets/docs.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/docs.js") },
     Asset {
         route: "/assets/docs.css",
-        content_type: "text/css; charset=utf-8",
+        content_type: CSS,
         bytes: include_bytes!("../../assets/docs.css"),
     },
 ];

@@ -13,8 +13,8 @@ use super::{MOST_REPORTED, Redaction, checks, is_marker, marker, redact, values}
 use crate::json::Json;
 use likely::{inherit, is_aws_id, is_aws_secret, is_public, maybe, maybe_of, number_kind, pair_value};
 use names::{
-    is_arguments, is_command, is_header_list, is_login, is_value_name, named_secret, one_of, speaks_of_names,
-    tells_of_tokens,
+    is_arguments, is_command, is_header_list, is_login, is_role, is_role_secret, is_value_name, named_secret,
+    speaks_of_names, tells_of_tokens,
 };
 use std::borrow::Cow;
 
@@ -144,7 +144,7 @@ impl Walk<'_> {
         let login = members.iter().any(|(key, _)| is_login(key));
         let coin = members.iter().any(|(key, _)| tells_of_tokens(key));
         let told = speaks_of_names(self.name());
-        let role = members.iter().any(|(key, _)| one_of(key, &["role_id", "accessorid", "secret_id_accessor"]));
+        let role = members.iter().any(|(key, _)| is_role(key));
         for (key, value) in members {
             let mut state = classify(key);
             if state == Key::Plain && inherited != Key::Plain {
@@ -158,7 +158,7 @@ impl Walk<'_> {
                 // `{"openai": {"key": "…"}}`
                 state = maybe_of(classify(&format!("{}_key", self.name())));
             }
-            if role && one_of(key, &["secretid", "secret_id"]) {
+            if role && is_role_secret(key) {
                 state = Key::Secret { kind: "secret", plural: false };
             }
             if told || coin && matches!(state, Key::Secret { kind: "token", .. }) {

@@ -58,11 +58,13 @@ pub(super) fn may_speak(name: &[u8]) -> bool {
         }
         // Two letters are a noun at a word's beginning only: `task` ends with those of a secret key.
         let two = (before | 0x20, byte | 0x20);
-        let begins = index < 2
-            || before.is_ascii_uppercase()
-            || index + 1 == name.len()
-            || name.get(index - 2).is_some_and(|byte| !byte.is_ascii_alphabetic());
-        if two == (b'p', b'w') || two == (b's', b'k') && begins {
+        let begins = || {
+            index < 2
+                || before.is_ascii_uppercase()
+                || index + 1 == name.len()
+                || name.get(index - 2).is_some_and(|byte| !byte.is_ascii_alphabetic())
+        };
+        if two == (b'p', b'w') || two == (b's', b'k') && begins() {
             return true;
         }
         before = byte;
