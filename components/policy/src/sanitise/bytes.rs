@@ -173,7 +173,7 @@ pub(super) struct Census {
     pub(super) longest: usize,
     /// Whether there is a `[`.
     pub(super) bracket: bool,
-    /// Whether there is a sign that may stand between a name and its value: `=`, `:`, `,`, `>`.
+    /// Whether there is a sign that may stand between a name and its value: `=`, `:`, `,`, `>`, a bracket, a bar, an arrow.
     pub(super) sign: bool,
     /// Whether there is a sign that escapes something: `%`, `\`, `&`.
     pub(super) escape: bool,
@@ -232,7 +232,18 @@ impl Census {
         }
         self.longest = self.longest.max(*stretch);
         self.bracket |= ones(piece, |byte| byte == b'[') != 0;
-        self.sign |= ones(piece, |byte| (byte == b'=') | (byte == b':') | (byte == b',') | (byte == b'>')) != 0;
+        let sign = |byte: u8| {
+            (byte == b'=')
+                | (byte == b':')
+                | (byte == b',')
+                | (byte == b'>')
+                | (byte == b'(')
+                | (byte == b'[')
+                | (byte == b']')
+                | (byte == b'|')
+                | (byte == OTHER_BYTE)
+        };
+        self.sign |= ones(piece, sign) != 0;
         self.escape |= ones(piece, |byte| (byte == b'%') | (byte == b'\\') | (byte == b'&')) != 0;
         self.line_end |= ones(piece, |byte| (byte == b'\n') | (byte == b'\r')) != 0;
     }
@@ -370,7 +381,7 @@ mod tests {
             words: bytes.split(|byte| !byte.is_ascii_alphabetic()).filter(|word| !word.is_empty()).count(),
             longest: bytes.split(|byte| !in_stretch(byte)).map(<[u8]>::len).max().unwrap_or(0),
             bracket: has(b"["),
-            sign: has(b"=:,>"),
+            sign: has(b"=:,>([]|") || has(&[OTHER_BYTE]),
             escape: has(b"%\\&"),
             line_end: has(b"\r\n"),
         }

@@ -72,7 +72,10 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             continue;
         }
         // `-Ddb.password=…`, as Java takes properties.
-        name.start += if sub(bytes, name.start, name.end).starts_with(b"-D") { 2 } else { 0 };
+        if sub(bytes, name.start, name.end).starts_with(b"-D") {
+            name.start += 2;
+            name.wide_start = name.start;
+        }
         let Ok(text) = std::str::from_utf8(sub(bytes, name.start, name.end)) else { continue };
         let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
         // Logs repeat their names.

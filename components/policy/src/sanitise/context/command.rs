@@ -193,13 +193,18 @@ pub(super) fn set_word(scan: &mut Scan<'_>, _: usize, after: usize) {
     let length =
         sub(bytes, after, after + LONGEST_NAME).iter().take_while(|&&byte| member(byte, Alphabet::Name)).count();
     let Ok(name) = std::str::from_utf8(sub(bytes, after, after + length)) else { return };
-    let Key::Secret { kind, .. } = classify(name) else { return };
+    let key = classify(name);
+    let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { return };
     if at(bytes, after + length) != b' ' {
         return;
     }
     let Some(value) = values::value_after(bytes, after + length) else { return };
     let text = sub(bytes, value.start, value.end);
-    if values::password_like(text) || looks_generated(text, 8) || is_uuid(text) {
+    let likely = match key {
+        Key::Secret { .. } => values::password_like(text) || looks_generated(text, 8) || is_uuid(text),
+        _ => text.len() >= 16 && looks_generated(text, 12),
+    };
+    if likely {
         scan.context(value.start, value.end, kind);
     }
 }

@@ -190,10 +190,11 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
 }
 
-/// `the encryption key is …`, `stripe_key was …`: names that end with `key`, of which the words before say what it opens.
+/// `the encryption key is …`, `stripe_key was …`, `the wallet seed is …`: names of which the words before say what they open.
 pub(super) fn key_sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     let bytes = scan.bytes;
-    let Some(name) = values::name_before(bytes, start + 3, super::LONGEST_NAME) else { return };
+    let noun = sub(bytes, start, after).iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let Some(name) = values::name_before(bytes, start + noun, super::LONGEST_NAME) else { return };
     let Ok(text) = std::str::from_utf8(sub(bytes, name.wide_start, name.end)) else { return };
     let (Key::Secret { kind, .. } | Key::Maybe(kind)) = classify(text) else { return };
     let back = usize::from(matches!(at(bytes, after - 1), b'"' | b'`' | b' '));

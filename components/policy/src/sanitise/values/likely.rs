@@ -167,25 +167,33 @@ pub(in super::super) fn name_like(value: &[u8]) -> bool {
 /// capital. What a generator of passwords makes without a digit: `PGalGrX_TqreM`.
 fn irregular(value: &[u8]) -> bool {
     let mix = Mix::of(value);
-    if !(mix.lower && mix.upper) || mix.digit || value.len() < 8 || value.len() > 64 {
-        return false;
-    }
-    let (mut short, mut length) = (0, 0_usize);
-    let mut close = |length: &mut usize| {
-        short += usize::from((1..=2).contains(length));
-        *length = 0;
-    };
-    for (index, &byte) in value.iter().enumerate() {
+    mix.lower && mix.upper && !mix.digit && (8..=64).contains(&value.len()) && humps(value).0 >= 3
+}
+
+/// A name as programs write them: `userPasswordField`, of words that can be spoken.
+fn camel(value: &[u8]) -> bool {
+    let letters = value.len() <= 64 && value.iter().all(u8::is_ascii_alphabetic);
+    letters && matches!(humps(value), (0 | 1, 0, 2..=6))
+}
+
+/// The pieces of a name between capitals and signs: how many have one or two letters, how many no vowel, how many there are.
+fn humps(value: &[u8]) -> (usize, usize, usize) {
+    let (mut short, mut mute, mut all) = (0, 0, 0);
+    let (mut length, mut vowel) = (0_usize, false);
+    for (index, &byte) in value.iter().chain(b" ").enumerate() {
         let before = index.checked_sub(1).map_or(0, |index| at(value, index));
         let begins =
             byte.is_ascii_uppercase() && (!before.is_ascii_uppercase() || at(value, index + 1).is_ascii_lowercase());
-        if begins || !byte.is_ascii_alphabetic() {
-            close(&mut length);
+        if (begins || !byte.is_ascii_alphabetic()) && length > 0 {
+            short += usize::from(length <= 2);
+            mute += usize::from(!vowel);
+            all += 1;
+            (length, vowel) = (0, false);
         }
         length += usize::from(byte.is_ascii_alphabetic());
+        vowel |= matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
     }
-    close(&mut length);
-    short >= 3
+    (short, mute, all)
 }
 
 /// Whether lower-case words go on behind a value, so that it is part of a sentence.
@@ -226,7 +234,7 @@ pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     // `token = self.token`, `f(password=password_from_env)`
     if !mix.digit
         && (name_like(text) && !text.contains(&b'-')
-            || code && !mix.other && !(mix.lower && mix.upper && text.len() >= 12) && !irregular(text))
+            || code && !mix.other && (camel(text) || !(mix.lower && mix.upper && text.len() >= 12)) && !irregular(text))
     {
         return kind == "password" && !code && !text.contains(&b'.');
     }
@@ -311,7 +319,8 @@ pub(in super::super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &
         && !mix.other
         && text.iter().any(u8::is_ascii_lowercase)
     {
-        return (text.len() >= 12 || kind == "password" && irregular(text)) && !prose_follows(bytes, value.end);
+        let long = text.len() >= 12 && !camel(text);
+        return (long || kind == "password" && irregular(text)) && !prose_follows(bytes, value.end);
     }
     // Letters alone: only where the line says just this.
     let ends_line = matches!(at(bytes, value.end), 0 | b'\n' | b'\r' | b',' | b'}') && value.end <= bytes.len();
