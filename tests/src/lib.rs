@@ -16,6 +16,7 @@ pub mod browser;
 pub mod corpus;
 pub mod cutter;
 pub mod events;
+pub mod guests;
 pub mod http;
 pub mod ledger;
 pub mod needs;
