@@ -32,7 +32,10 @@ fn a_page_holds_events_for_a_session_alone() {
         assert!(stranger.text().contains("action=\"../api/session\""), "{page}");
         let signed = http.get(page).expect(200);
         assert!(signed.text().contains("New task: Secret&lt;plan&gt;") && !signed.text().contains("<plan>"), "{page}");
-        assert!(!signed.text().contains("<!--{") && !stranger.text().contains("<!--{"), "every marker is taken: {page}");
+        assert!(
+            !signed.text().contains("<!--{") && !stranger.text().contains("<!--{"),
+            "every marker is taken: {page}"
+        );
         assert_eq!(signed.header("content-type"), Some("text/html; charset=utf-8"));
         assert!(signed.header("cache-control").unwrap().contains("private"), "{page}");
         let vary = signed.header("vary").unwrap().to_ascii_lowercase();
@@ -45,7 +48,10 @@ fn a_page_holds_events_for_a_session_alone() {
         assert!(known.body.is_empty() && known.header("etag") == Some(etag.as_str()), "{page}");
     }
     let types = server.http_as(&tokens::seeing(&["agent.*"])).get(PAGES[1]).expect(200);
-    assert!(types.text().contains("Agent Echo joined") && !types.text().contains("Secret"), "a token's types hold here");
+    assert!(
+        types.text().contains("Agent Echo joined") && !types.text().contains("Secret"),
+        "a token's types hold here"
+    );
     let publisher = server.http_as(&tokens::scoped("publish")).get(PAGES[0]).expect(200);
     assert!(publisher.text().contains("scope subscribe") && !publisher.text().contains("Secret"), "it may not read");
 }

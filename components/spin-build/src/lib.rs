@@ -69,7 +69,9 @@ pub enum BuildError {
 pub fn build(root: &Path) -> Result<PathBuf, BuildError> {
     let target_dir = root.join("target").join("components");
     let mut cargo = cargo(root);
-    cargo.args(["build", "--config", COMPACT, "--quiet", "--profile", PROFILE, "--target", TARGET, "--target-dir"]).arg(&target_dir);
+    cargo
+        .args(["build", "--config", COMPACT, "--quiet", "--profile", PROFILE, "--target", TARGET, "--target-dir"])
+        .arg(&target_dir);
     for (package, ..) in COMPONENTS {
         cargo.args(["-p", package]);
     }

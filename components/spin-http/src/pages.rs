@@ -24,11 +24,7 @@ static ASSETS: &[(&str, &str, &[u8])] = &[
     ("/assets/style.css", CSS, STYLE),
     ("/assets/icon.svg", SVG, include_bytes!(concat!(env!("OUT_DIR"), "/icon.svg"))),
     ("/assets/icon-maskable.svg", SVG, include_bytes!(concat!(env!("OUT_DIR"), "/icon-maskable.svg"))),
-    (
-        "/assets/manifest.webmanifest",
-        MANIFEST,
-        include_bytes!(concat!(env!("OUT_DIR"), "/manifest.webmanifest")),
-    ),
+    ("/assets/manifest.webmanifest", MANIFEST, include_bytes!(concat!(env!("OUT_DIR"), "/manifest.webmanifest"))),
     ("/openapi.json", JSON, include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"))),
     ("/asyncapi.json", JSON, include_bytes!(concat!(env!("OUT_DIR"), "/asyncapi.json"))),
     ("/docs", HTML, include_bytes!(concat!(env!("OUT_DIR"), "/docs.html"))),
