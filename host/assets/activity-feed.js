@@ -111,7 +111,7 @@
         const turn = this.#turn = new AbortController();
         const asking = setInterval(() => this.#askState(turn).catch(() => {}), 3_000);
         const renewing = setInterval(() => this.#status(), 300_000); // the cookie lasts 15 min
-        let end = await this[this.#mode](turn).catch((error) => error); // a close code, `gap`, an error
+        let end = await this[this.#mode](turn).catch((error) => error); // a close code, `gap` …
         clearInterval(asking);
         clearInterval(renewing);
         turn.abort();
@@ -289,7 +289,6 @@
     #heard = 0; // the leader, last
     #others = false;
 
-    /** @param {string} name  of those who share */
     constructor(options, name, onFrame, onStatus) {
       Object.assign(this, { options, name, onFrame, onStatus });
     }
@@ -327,7 +326,7 @@
       });
       navigator.locks.request(this.name, steal ? { steal } : { signal: away.signal }, lead).catch(() => {
         if (!this.#channel || away.signal.aborted) return;
-        this.link?.stop(); // another tab took the lead
+        this.link?.stop(); // another leads
         this.link = null;
         this.#queue();
       });
@@ -380,7 +379,7 @@
       const known = this.#known;
       if (type === 'state') known.state = frame;
       else {
-        if (payload?.to === null) this.position = new Position(); // another log
+        if (payload?.to === null) this.position = new Position();
         const fresh = this.position.take(frame);
         if (!fresh) return fresh === null && this.#call();
         const { cursor, seq } = this.position;
@@ -436,7 +435,7 @@
     .chip::before { content: '● '; color: var(--kind); }
     .chip[aria-pressed=true] { border-color: var(--kind); color: var(--af-fg); }
     .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow: auto; border-block: 1px solid var(--af-line); }
-    .top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
+    #top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
     .list:not(:empty) ~ slot { display: none; }
     ol { list-style: none; margin: 0; padding: 0; }
     .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
@@ -457,7 +456,7 @@
     dd { margin: 0; }
     .tree { font-family: monospace; max-height: 320px; overflow: auto; }
     details > :not(summary) { padding-inline-start: 16px; }
-    .quiet { position: absolute; clip-path: inset(50%); }
+    #said { position: absolute; clip-path: inset(50%); }
     @media (pointer: coarse) { .line { padding-block: 13px; } .chip, .tool, .pill { min-height: 44px; } .chips { min-height: 56px; } dd a { display: inline-block; } dd a, summary { line-height: 2; } }
     @media (prefers-reduced-motion) { * { animation: none !important; } }
     @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
@@ -531,7 +530,7 @@
     #token = '';
     #pending = /** @type {Frame[]} */ ([]); // at most `limit`
     #rows = []; // made of them, to be shown
-    #fresh = 0; // how many came since
+    #fresh = 0; // how many came
     #shows = new WeakMap(); // li → FeedEvent or Skipped
     #counts = new Map(); // kind → its count and chip
     #kinds = new Set(); // the chips that are pressed
@@ -539,9 +538,10 @@
     #hover = 0; // until when the pointer holds the list, for it may rest
     #away = false; // its top is out of sight
     #due = 0;
+    #entry = {}; // the line where Tab enters
     #released = false; // until all is shown
     #said = 0;
-    #gone = null; // ends the listeners
+    #gone = null; // ends listeners
 
     constructor() {
       super();
@@ -550,11 +550,11 @@
         word: h('span', { class: 'word' }),
         chips: h('div', { class: 'chips', role: 'group', 'aria-label': 'Show only' }),
         pill: button('', () => this.#release(), { class: 'pill', hidden: true }),
-        top: h('div', { class: 'top' }),
+        top: h('div', { id: 'top' }),
         list: h('ol', { class: 'list', 'aria-label': 'Newest first', onclick: (click) => this.#click(click), onkeydown: (key) => this.#key(key) }),
         note: h('div', { class: 'note' }),
         all: h('a', { class: 'all' }, 'Show All Events'),
-        quiet: h('div', { class: 'quiet', 'aria-live': 'polite' }),
+        quiet: h('div', { id: 'said', 'aria-live': 'polite' }),
       };
       const check = () => this.#schedule();
       const hover = ({ type, pointerType }) => {
@@ -676,7 +676,7 @@
 
     #note() {
       const { state, message } = this.status;
-      // The element's content stands there until there are events.
+      // The element's content stands in until there are events.
       const { list } = this.$;
       this.$.note.hidden = !!list.querySelector('li:not([hidden])') || (!list.firstChild && this.children.length && /^(live|conn)/.test(state));
       this.$.note.textContent = message || {
@@ -765,8 +765,7 @@
       list.prepend(rows);
       requestAnimationFrame(() => (scroll.scrollTop = 1)); // from 1 on the browser anchors
       while (list.childElementCount > this.#options.limit) list.lastChild.remove();
-      const line = list.querySelector('.line');
-      line.tabIndex = 0;
+      const line = this.#stop(list.querySelector('.line'));
       if (pill.matches(':focus')) line.focus();
       pill.hidden = true;
       if (Date.now() - this.#said > 5_000) {
@@ -843,9 +842,13 @@
       if (key.key === 'Escape') key.target.closest('.open')?.firstChild.click();
       if (at < 0 || !line) return;
       key.preventDefault();
-      key.target.tabIndex = -1;
+      this.#stop(line).focus();
+    }
+
+    #stop(line) {
+      this.#entry.tabIndex = -1;
       line.tabIndex = 0;
-      line.focus();
+      return (this.#entry = line);
     }
 
     /** Show what a `skipped` left out. */

@@ -18,6 +18,7 @@ pub mod counted;
 pub mod cutter;
 pub mod echo;
 pub mod events;
+pub mod guests;
 pub mod http;
 pub mod ledger;
 pub mod needs;

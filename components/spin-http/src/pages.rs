@@ -12,20 +12,19 @@ use crate::reply::{self, Body};
 const GZIP_HEAD: usize = 10;
 const GZIP_TAIL: usize = 8;
 
+/// The style, which also stands in each page.
+pub(crate) static STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/style.css"));
+
 /// (route, media type, bytes as `build.rs` has packed them: gzip).
-const ASSETS: &[(&str, &str, &[u8])] = &[
+static ASSETS: &[(&str, &str, &[u8])] = &[
     ("/assets/activity-feed.js", SCRIPT, include_bytes!(concat!(env!("OUT_DIR"), "/activity-feed.js"))),
     ("/assets/common.js", SCRIPT, include_bytes!(concat!(env!("OUT_DIR"), "/common.js"))),
     ("/assets/live.js", SCRIPT, include_bytes!(concat!(env!("OUT_DIR"), "/live.js"))),
     ("/assets/events.js", SCRIPT, include_bytes!(concat!(env!("OUT_DIR"), "/events.js"))),
-    ("/assets/style.css", CSS, include_bytes!(concat!(env!("OUT_DIR"), "/style.css"))),
+    ("/assets/style.css", CSS, STYLE),
     ("/assets/icon.svg", SVG, include_bytes!(concat!(env!("OUT_DIR"), "/icon.svg"))),
     ("/assets/icon-maskable.svg", SVG, include_bytes!(concat!(env!("OUT_DIR"), "/icon-maskable.svg"))),
-    (
-        "/assets/manifest.webmanifest",
-        MANIFEST,
-        include_bytes!(concat!(env!("OUT_DIR"), "/manifest.webmanifest")),
-    ),
+    ("/assets/manifest.webmanifest", MANIFEST, include_bytes!(concat!(env!("OUT_DIR"), "/manifest.webmanifest"))),
     ("/openapi.json", JSON, include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"))),
     ("/asyncapi.json", JSON, include_bytes!(concat!(env!("OUT_DIR"), "/asyncapi.json"))),
     ("/docs", HTML, include_bytes!(concat!(env!("OUT_DIR"), "/docs.html"))),

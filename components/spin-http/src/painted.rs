@@ -5,19 +5,19 @@ use std::cell::OnceCell;
 
 use activity_web::files::{self, HTML};
 use activity_web::pages::{self, Asked, LIVE_QUERY, One, Page, Style, View};
+use futures::future::LocalBoxFuture;
 use spin_sdk::http::{HeaderMap, Response, StatusCode};
 
 use crate::auth::{self, Claims};
 use crate::clock::unix_ms;
 use crate::config::Config;
 use crate::history;
-use crate::pages::{known, unpacked};
+use crate::pages::{STYLE, known, unpacked};
 use crate::problem::Problem;
 use crate::reply::{self, Body};
 
-const LIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/live.html"));
-const LOG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/events.html"));
-const STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/style.css"));
+static LIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/live.html"));
+static LOG: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/events.html"));
 
 /// What pages are made from, unpacked once an instance.
 struct Templates {
@@ -61,9 +61,13 @@ pub(crate) async fn log(config: &Config, headers: &HeaderMap, query: &str) -> Re
     Ok(answer(with_templates(|from| pages::log(&from.log, &from.style, &asked, &view, one.as_ref())), headers))
 }
 
-async fn read(config: &Config, claims: &Claims, query: &str) -> Result<Page, Problem> {
-    let (payloads, next) = history::painted(config, claims, query).await?;
-    Ok(Page::new(&payloads, next))
+/// Boxed, so that it stands once in the component and not in each page's route.
+fn read<'a>(config: &'a Config, claims: &'a Claims, query: &'a str) -> LocalBoxFuture<'a, Result<Page, Problem>> {
+    let read = async move {
+        let (payloads, next) = history::painted(config, claims, query).await?;
+        Ok(Page::new(&payloads, next))
+    };
+    Box::pin(read)
 }
 
 fn answer(html: String, request: &HeaderMap) -> Response<Body> {

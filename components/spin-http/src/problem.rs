@@ -11,11 +11,9 @@ use crate::reply::{self, Body};
 
 /// The answer to a request that came to nothing.
 pub(crate) fn respond(problem: Problem) -> Response<Body> {
-    let (mut head, body) = problem.into_response().into_parts();
+    let mut response = reply::whole(problem.into_response());
     // Connections are Spin's: a component may not speak of them.
-    head.headers.remove("connection");
-    let mut response = reply::full(head.status, "", body);
-    response.headers_mut().extend(head.headers);
+    response.headers_mut().remove("connection");
     response
 }
 

@@ -6,6 +6,7 @@ use std::pin::pin;
 
 use activity_web::publish as answers;
 use bytes::{Bytes, BytesMut};
+use futures::future::LocalBoxFuture;
 use futures::{Stream, StreamExt as _, future};
 use serde_json::{Value, json};
 use spin_sdk::http::body::IncomingBodyExt as _;
@@ -79,8 +80,12 @@ fn to_json(epoch: &str, receipt: Receipt) -> Value {
 
 /// A request's body, or 413 as soon as it is known to be too large. What of it is still on its way is let pass behind the
 /// answer, in bounds: Spin would close the connection upon it, and a client that is sending sees a broken pipe in place of
-/// the answer.
-pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+/// the answer. Boxed, so that it stands once in the component and not in each route that reads a body.
+pub(crate) fn read_body(request: Request, max_bytes: usize) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {
+    Box::pin(read_whole(request, max_bytes))
+}
+
+async fn read_whole(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     let headers = request.headers();
     let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // Who waits for leave to send has nothing on its way.

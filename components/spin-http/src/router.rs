@@ -100,13 +100,18 @@ fn rest(config: &Config, path: &str, reads: bool, headers: &HeaderMap) -> Result
     let methods = match path {
         "/api/events" => Some("GET,HEAD,POST"),
         "/api/session" => Some("POST,DELETE"),
-        "/api/events/summary" | "/api/events/stream" | "/api/state" | "/healthz" | "/readyz" | "/ws" | "/swarm/live"
+        "/api/events/summary"
+        | "/api/events/stream"
+        | "/api/state"
+        | "/healthz"
+        | "/readyz"
+        | "/ws"
+        | "/swarm/live"
         | "/swarm/events" => Some("GET,HEAD"),
         _ => (!reads && (id.is_some() || pages::is_there(path))).then_some("GET,HEAD"),
     };
     if let Some(methods) = methods {
-        let mut response =
-            problem::respond(Problem::new(Cause::MethodNotAllowed, "this route has no such method"));
+        let mut response = problem::respond(Problem::new(Cause::MethodNotAllowed, "this route has no such method"));
         response.headers_mut().insert("allow", HeaderValue::from_static(methods));
         return Ok(response);
     }

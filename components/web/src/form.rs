@@ -79,9 +79,8 @@ mod tests {
 
     #[test]
     fn a_form_is_known_by_its_media_type() {
-        let of = |value| {
-            is_form(&HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static(value))]))
-        };
+        let of =
+            |value| is_form(&HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static(value))]));
         assert!(of("application/x-www-form-urlencoded") && of("Application/X-WWW-Form-Urlencoded; charset=utf-8"));
         assert!(!of("application/json") && !is_form(&HeaderMap::new()));
     }

@@ -2,8 +2,8 @@
 //! token that it was traded for, and is renewed in the second half of its life. Both hosts write and read the same one, so
 //! that a session goes on from one to the other. Keys, signatures and the list of ended sessions are the hosts'.
 
-use http::header::{COOKIE, HeaderMap};
 use http::HeaderValue;
+use http::header::{COOKIE, HeaderMap};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! The threads that carry HTTP connections: each has a runtime of its own, and a connection stays on the thread that it
 //! was given. Nothing of a request moves between them, so that it costs one wake-up to come in and one to be answered
-//! (`docs/decisions/request-threads.md` has what a runtime that shares its tasks cost).
+//! (`docs/decisions/appends.md` has what a runtime that shares its tasks cost).
 
 use std::future::Future;
 use std::io;

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use activity_web::history as rules;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use activity_web::history as rules;
 use tokio::time::Instant;
 
 use crate::engine::words::{Cursor, HistoryQuery, Mark, Shown, Skipped, Start};

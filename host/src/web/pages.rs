@@ -7,9 +7,9 @@ pub(super) mod plain;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
+use activity_web::files::{CSS, HTML, MANIFEST, SCRIPT, SVG, describe, etag, is_known, takes_gzip};
 use axum::body::Body;
 use axum::extract::NestedPath;
-use activity_web::files::{CSS, HTML, MANIFEST, SCRIPT, SVG, describe, etag, is_known, takes_gzip};
 use axum::http::header::{CONTENT_ENCODING, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::routing::{MethodRouter, get};
@@ -34,11 +34,7 @@ const ASSETS: &[Asset] = &[
     Asset { route: "/assets/common.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/common.js") },
     Asset { route: "/assets/live.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/live.js") },
     Asset { route: "/assets/events.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/events.js") },
-    Asset {
-        route: "/assets/style.css",
-        content_type: CSS,
-        bytes: include_bytes!("../../assets/style.css"),
-    },
+    Asset { route: "/assets/style.css", content_type: CSS, bytes: include_bytes!("../../assets/style.css") },
     Asset { route: "/assets/icon.svg", content_type: SVG, bytes: include_bytes!("../../assets/icon.svg") },
     Asset {
         route: "/assets/icon-maskable.svg",
@@ -160,9 +156,7 @@ mod tests {
     use std::collections::HashSet;
 
     use axum::http::Request;
-    use axum::http::header::{
-        CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    };
+    use axum::http::header::{CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
     use http_body_util::BodyExt as _;
     use tower::ServiceExt as _;
 

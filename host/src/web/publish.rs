@@ -1,9 +1,9 @@
 //! `POST /api/events`: a publisher's events, all or nothing, answered once they are durable.
 
+use activity_web::publish as rules;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use activity_web::publish as rules;
 use serde_json::{Value, json};
 
 use crate::engine::words::{Body, BodyFormat, Receipt};

@@ -13,11 +13,7 @@ const ASSETS: &[Asset] = &[
     Asset { route: "/asyncapi.json", content_type: JSON, bytes: include_bytes!("../../assets/asyncapi.json") },
     Asset { route: "/docs", content_type: HTML, bytes: include_bytes!("../../assets/docs.html") },
     Asset { route: "/assets/docs.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/docs.js") },
-    Asset {
-        route: "/assets/docs.css",
-        content_type: CSS,
-        bytes: include_bytes!("../../assets/docs.css"),
-    },
+    Asset { route: "/assets/docs.css", content_type: CSS, bytes: include_bytes!("../../assets/docs.css") },
 ];
 
 /// The routes of the reference; nobody needs a token for them.

@@ -11,8 +11,8 @@ use std::sync::{PoisonError, RwLock};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-pub use activity_web::session::{CookieScope, NAME as COOKIE};
 use activity_web::session::{self as rules, Ticket, cookie};
+pub use activity_web::session::{CookieScope, NAME as COOKIE};
 
 use super::auth::{Auth, AuthError, Claims, Keys, Scopes, Secret, unix_seconds};
 use super::error::Problem;
@@ -113,8 +113,7 @@ pub fn create(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Result<R
     let claims = auth.identify(headers)?;
     let now = unix_seconds();
     let expires = (!auth.is_open()).then_some(claims.expires);
-    let body =
-        rules::signed_in(claims.subject.as_deref(), &claims.scopes.to_claim(), claims.types.as_deref(), expires);
+    let body = rules::signed_in(claims.subject.as_deref(), &claims.scopes.to_claim(), claims.types.as_deref(), expires);
     let json = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     let mut response = (StatusCode::OK, json, body).into_response();
     if !auth.is_open() {
