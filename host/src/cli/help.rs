@@ -2,24 +2,24 @@
 //! stand. That the environment can set every option is said once a page, not at each option. The options are described
 //! where they are declared.
 
-/// Commands and their examples, as they are shown.
+/// Commands and their examples, as they are shown; no wider than the narrowest usual terminal.
 const EXAMPLES: &[(&str, &str)] = &[
     (
         "serve",
-        "  activity-feed serve                                      on loopback, the log in ./activity-feed.db
+        "  activity-feed serve                              log in ./activity-feed.db
   activity-feed serve --store sqlite:/var/lib/feed/log.db --retain 30d
-  activity-feed serve --listen 0.0.0.0:8080 --secret-file secret --trusted-proxy 10.0.0.0/8",
+  activity-feed serve --listen 0.0.0.0:8080 --secret-file secret",
     ),
     (
         "log",
-        "  activity-feed log task.created --source me --data '{\"description\":\"Hello\"}'
-  activity-feed log --stdin < events.ndjson                one event a line; safe to repeat",
+        "  activity-feed log task.created --data '{\"description\":\"Hello\"}'
+  activity-feed log --stdin < events.ndjson        safe to repeat",
     ),
     (
         "tail",
-        "  activity-feed tail                                       the last events, and what comes
+        "  activity-feed tail                               the last events, then live
   activity-feed tail --type 'task.*' --since 10m
-  activity-feed tail --json --since earliest | jq .data    whatever reads lines",
+  activity-feed tail --json --since earliest | jq .data",
     ),
     (
         "export",
@@ -28,21 +28,21 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "import",
-        "  activity-feed import log.ndjson                          what `export` wrote; safe to repeat
+        "  activity-feed import log.ndjson                  `export`s; safe to repeat
   activity-feed import --sqlite their.db --table activity_events --follow",
     ),
     (
         "token",
-        "  activity-feed token --scope publish --ttl 12h            for a program
-  activity-feed token --scope subscribe --types 'task.*'   for a page that may see some types
-  activity-feed token --scope subscribe --link             a URL that signs a browser in",
+        "  activity-feed token --scope publish --ttl 12h    for a program
+  activity-feed token --scope subscribe --types 'task.*'
+  activity-feed token --scope subscribe --link     a URL that signs in",
     ),
     (
         "prune",
         "  activity-feed prune --store sqlite:activity-feed.db --older-than 30d
   activity-feed prune --store sqlite:activity-feed.db --keep 100000",
     ),
-    ("completions", "  activity-feed completions bash > ~/.local/share/bash-completion/completions/activity-feed"),
+    ("completions", "  activity-feed completions zsh > ~/.zfunc/_activity-feed"),
     (
         "man",
         "  activity-feed man | man -l -
@@ -78,9 +78,10 @@ mod tests {
         for line in EXAMPLES.iter().flat_map(|(_, examples)| examples.lines()) {
             // Up to what a shell does with it, or the remark beside it.
             let typed = line.trim().split("   ").next().unwrap();
-            let typed = typed.split([ '|', '<', '>' ]).next().unwrap().replace('\'', "");
+            let typed = typed.split(['|', '<', '>']).next().unwrap().replace('\'', "");
             let matches = with_examples(Cli::command()).try_get_matches_from(typed.split_whitespace());
             assert!(matches.is_ok(), "{line}: {}", matches.unwrap_err());
+            assert!(line.len() <= 80, "{line}");
             checked += 1;
         }
         assert!(checked >= EXAMPLES.len());
