@@ -9,6 +9,7 @@ mod delivery;
 mod demo;
 mod export;
 mod fields;
+mod help;
 mod import;
 mod input;
 mod log;
@@ -22,7 +23,7 @@ mod upkeep;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::ConfigError;
 
@@ -81,7 +82,8 @@ struct Usage(String);
 /// Reads the arguments of this process and runs what they ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let matches = help::with_examples(Cli::command()).try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors: 0 and stdout; the rest is 2 and stderr.
@@ -114,7 +116,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Backup(args) => upkeep::backup(&args),
         Command::Component(command) => component::run(command),
         Command::Bench(args) => bench::run(&args),
-        Command::Man(args) => man::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, help::with_examples(Cli::command())),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
             Ok(())

@@ -69,15 +69,16 @@ enum TailError {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let client = Client::new(&args.client, Scope::Subscribe, READ_TIMEOUT)?;
-    let mut tail = Tail { args, client, renderer: Renderer::new(args.json), cursor: None, connected: false };
+    let renderer = Renderer::new(args.json);
+    let mut tail = Tail { args, client, renderer, cursor: None, connected: false, away: None };
     let mut backoff = Backoff::new(LONGEST_PAUSE);
     loop {
         let outcome = tail.follow(&mut backoff);
         match outcome {
-            Ok(()) => tail.note("the server has closed the stream; connecting again"),
+            Ok(()) => tail.away("the server has closed the stream; connecting again".to_owned()),
             // Before the first connection a server that is not there is an error; afterwards it is a restart.
             Err(TailError::Client(error)) if error.is_passing() && tail.connected => {
-                tail.note(&format!("{error}; trying again"));
+                tail.away(format!("the connection is lost ({error}); trying again"));
                 std::thread::sleep(backoff.pause(error.retry_after()));
                 continue;
             }
@@ -95,6 +96,8 @@ struct Tail<'a> {
     /// Up to where everything was shown.
     cursor: Option<String>,
     connected: bool,
+    /// What was said last about a connection that is not there now.
+    away: Option<String>,
 }
 
 impl Tail<'_> {
@@ -111,6 +114,9 @@ impl Tail<'_> {
         }
         let answer = self.client.get(&format!("/api/events/stream?{}", query.join("&")), &headers)?;
         self.connected = true;
+        if self.away.take().is_some() {
+            self.note("connected again");
+        }
         let mut messages = Messages::new(BufReader::new(answer.into_body().into_reader()));
         while let Some(message) = messages.next_message()? {
             backoff.reset();
@@ -177,6 +183,14 @@ impl Tail<'_> {
             render::Line::Remark(text) => eprintln!("{text}"),
         }
         Ok(())
+    }
+
+    /// Says why there is nothing to see, once and not at each attempt.
+    fn away(&mut self, why: String) {
+        if self.away.as_ref() != Some(&why) {
+            self.note(&why);
+            self.away = Some(why);
+        }
     }
 
     fn note(&self, text: &str) {
