@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 
+use activity_web::publish as answers;
 use bytes::{Bytes, BytesMut};
+use futures::future::LocalBoxFuture;
 use futures::{Stream, StreamExt as _, future};
 use serde_json::{Value, json};
 use spin_sdk::http::body::IncomingBodyExt as _;
@@ -73,20 +75,17 @@ pub(crate) fn random_name() -> String {
 
 fn to_json(epoch: &str, receipt: Receipt) -> Value {
     let Receipt { id, seq, duplicate, redacted } = receipt;
-    let mut event = json!({ "id": id, "seq": seq, "cursor": format!("{epoch}:{seq}"), "duplicate": duplicate });
-    if !redacted.is_empty()
-        && let Some(event) = event.as_object_mut()
-    {
-        let redacted = redacted.into_iter().map(|r| json!({ "path": r.path, "kind": r.kind })).collect();
-        event.insert("redacted".to_owned(), Value::Array(redacted));
-    }
-    event
+    answers::receipt(epoch, &id, seq, duplicate, redacted.into_iter().map(|r| (r.path, r.kind)).collect())
 }
 
 /// A request's body, or 413 as soon as it is known to be too large. What of it is still on its way is let pass behind the
 /// answer, in bounds: Spin would close the connection upon it, and a client that is sending sees a broken pipe in place of
-/// the answer.
-pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+/// the answer. Boxed, so that it stands once in the component and not in each route that reads a body.
+pub(crate) fn read_body(request: Request, max_bytes: usize) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {
+    Box::pin(read_whole(request, max_bytes))
+}
+
+async fn read_whole(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     let headers = request.headers();
     let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // Who waits for leave to send has nothing on its way.
@@ -107,7 +106,7 @@ pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Byte
     if !waits {
         wasip3::spawn(let_pass(pieces));
     }
-    Err(Problem::new(Cause::TooLarge, format!("the body may hold at most {max_bytes} bytes")))
+    Err(Problem::too_large(max_bytes))
 }
 
 /// Reads on, and keeps nothing.
@@ -120,23 +119,11 @@ async fn let_pass<E>(pieces: impl Stream<Item = Result<Bytes, E>>) {
     future::select(pin!(enough.for_each(|_| future::ready(()))), pin!(sleep_ms(PASSED_MS))).await;
 }
 
-/// How the body is written, by its media type; parameters such as `charset` do not matter.
 fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
-    // Nothing is unpacked here, so that nothing small can become large.
-    if headers.get_all("content-encoding").iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Problem::new(Cause::MediaType, "send the body as it is, without a `Content-Encoding`"));
-    }
-    let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        "application/json" => Ok(BodyFormat::Json),
-        "application/x-ndjson" => Ok(BodyFormat::Ndjson),
-        "application/cloudevents+json" => Ok(BodyFormat::CloudEvent),
-        "application/cloudevents-batch+json" => Ok(BodyFormat::CloudEventBatch),
-        _ => Err(Problem::new(
-            Cause::MediaType,
-            "send `Content-Type: application/json`, `application/x-ndjson`, `application/cloudevents+json` or \
-             `application/cloudevents-batch+json`",
-        )),
-    }
+    Ok(match answers::body_format(headers)? {
+        answers::BodyFormat::Json => BodyFormat::Json,
+        answers::BodyFormat::Ndjson => BodyFormat::Ndjson,
+        answers::BodyFormat::CloudEvent => BodyFormat::CloudEvent,
+        answers::BodyFormat::CloudEventBatch => BodyFormat::CloudEventBatch,
+    })
 }

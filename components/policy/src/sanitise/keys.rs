@@ -56,20 +56,33 @@ fn noun(word: &str) -> Option<&'static str> {
         "privatekey" | "privkey" | "seckey" | "privatekeys" | "nsec" | "xprv" | "xpriv" | "wif" | "sshkey" => {
             "private_key"
         }
-        "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" => "mnemonic",
+        "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" | "recoveryphrase" | "walletseed" | "masterseed" => {
+            "mnemonic"
+        }
         "macaroon" | "macaroons" => "macaroon",
         "preimage" | "preimages" => "preimage",
         "cvv" | "cvv2" | "cvc" | "cvc2" => "cvv",
         "psk" | "presharedkey" => "secret",
         "rpcauth" => "password",
-        "otp" | "totp" => "otp",
+        "otp" | "totp" | "backupcode" | "recoverycode" => "otp",
+        "basicauth" | "httpauth" => "authorization",
+        "dockerconfigjson" | "dockercfg" => "credential",
         "ssn" => "ssn",
         _ => return None,
     })
 }
 
 /// Nouns that are found at the end of a word written without a break (`dbpassword`), and so at its start (`passwordhash`).
-const GLUED: [(&str, &str); 16] = [
+const GLUED: [(&str, &str); 25] = [
+    ("masterkey", "secret"),
+    ("accountkey", "secret"),
+    ("sessionkey", "secret"),
+    ("authkey", "secret"),
+    ("adminkey", "api_key"),
+    ("serverkey", "api_key"),
+    ("preimage", "preimage"),
+    ("cookie", "cookie"),
+    ("creds", "credential"),
     ("password", "password"),
     ("passwd", "password"),
     ("passphrase", "password"),
@@ -92,13 +105,13 @@ const GLUED: [(&str, &str); 16] = [
 fn key_of(word: &str) -> Option<&'static str> {
     Some(match word {
         "api" | "admin" | "function" | "functions" | "consumer" | "subscription" | "server" | "rapidapi"
-        | "invoice" | "webhook" => "api_key",
+        | "invoice" | "webhook" | "apns" | "fcm" | "gcm" => "api_key",
         "secret" | "access" | "auth" | "authentication" | "authorization" | "encryption" | "encrypt" | "decryption"
         | "decrypt" | "signing" | "sign" | "master" | "root" | "account" | "shared" | "session" | "service"
         | "symmetric" | "hmac" | "aes" | "deploy" | "storage" | "cipher" | "crypto" | "wallet" | "recovery"
-        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" | "unseal" => "secret",
+        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" | "unseal" | "crypt" | "jwt" => "secret",
         "private" | "priv" | "ssh" | "rsa" | "dsa" | "ecdsa" | "ed25519" | "ec" | "pgp" | "gpg" | "tls" | "ssl"
-        | "pem" | "nostr" => "private_key",
+        | "pem" | "nostr" | "deployer" => "private_key",
         "aws" | "gcp" | "azure" | "google" | "gemini" | "openai" | "anthropic" | "claude" | "mistral" | "groq"
         | "cohere" | "pinecone" | "huggingface" | "replicate" | "stripe" | "twilio" | "sendgrid" | "mailgun"
         | "mailchimp" | "algolia" | "datadog" | "newrelic" | "cloudflare" | "fastly" | "heroku" | "slack"
@@ -124,6 +137,10 @@ fn keeps(word: &str) -> bool {
 /// Words after a noun which make it something else: `token_count`, `password_policy`, `secret_name`.
 fn turns(word: &str) -> bool {
     words::TURNS.contains(word)
+}
+
+fn numeral(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// First words that make a question or a command of a name: `has_password`, `require_token`.
@@ -214,7 +231,9 @@ fn spelled(name: &str) -> Option<String> {
 /// Whether a member of an object that holds a secret only describes it: its `name`, `type`, `expires_at`, `user`.
 pub(super) fn describes(name: &str) -> bool {
     let words = Words::of(name);
-    words.count > 0 && (turns(words.get(words.count - 1)) || asks(words.get(0)))
+    // `last4`: a figure behind a word says nothing of its own.
+    let last = (0..words.count).rev().map(|index| words.get(index)).find(|word| !numeral(word));
+    last.is_some_and(turns) || words.count > 0 && asks(words.get(0))
 }
 
 /// Whether a name is that of a variable of the environment which holds some key: `ACME_KEY`. Keys that find something, of caches
@@ -234,17 +253,18 @@ fn read(words: &Words) -> Key {
         if !words::STEMS.contains(word) && glued(word, last).is_none() {
             continue;
         }
+        let plain = |from: usize| (from..count).all(|index| keeps(words.get(index)) || numeral(words.get(index)));
         let before = |steps: usize| last.checked_sub(steps).map_or("", |index| words.get(index));
         let found = phrase(words, last).or_else(|| noun(word).map(|kind| (kind, last))).or_else(|| glued(word, last));
         let Some((kind, first)) = found else {
             match (word, weak(words, last)) {
-                (_, Some(key)) if (last + 1..count).all(|index| keeps(words.get(index))) => return key,
+                (_, Some(key)) if plain(last + 1) => return key,
                 ("key" | "keys", _) if last + 1 == count || words.get(last + 1) != "id" => {
                     let qualified = key_of(before(1)).filter(|_| last > 0 && before(2) != "public");
                     if let Some(kind) = qualified {
                         return after(words, last + 1, Key::Secret { kind, plural: word == "keys" }, kind);
                     }
-                    if last + 1 == count
+                    if plain(last + 1)
                         && matches!(
                             before(1),
                             "app"
@@ -309,7 +329,7 @@ fn after(words: &Words, from: usize, key: Key, kind: &'static str) -> Key {
         {
             continue;
         }
-        if word.bytes().all(|byte| byte.is_ascii_digit()) || keeps(word) {
+        if numeral(word) || keeps(word) {
             continue;
         }
         if turns(word) {
@@ -331,6 +351,10 @@ fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
             "mnemonic"
         }
         ("wallet" | "master" | "hd" | "aezeed" | "cipher", "seed") => "mnemonic",
+        ("otp" | "totp" | "mfa", "seed") => "otp",
+        ("snmp", "community") | ("key", "material") => "secret",
+        ("private", "pem") => "private_key",
+        ("ecash", "notes" | "note") => "ecash",
         (
             "security" | "mfa" | "otp" | "fa" | "authorization" | "auth" | "recovery" | "backup" | "pin" | "totp"
             | "passwordless",
@@ -376,9 +400,12 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
         "pass" if alone => Key::Maybe("password"),
         "auth" if alone && words.leading_underscore => Key::Secret { kind: "authorization", plural: false },
         "auth" | "authentication" => Key::Maybe("authorization"),
+        "oauth" if !alone => Key::Maybe("token"),
         "seed" | "entropy" | "sas" => Key::Maybe("secret"),
         "sk" if alone => Key::Maybe("secret"),
         "rune" => Key::Maybe("rune"),
+        "pepper" => Key::Maybe("secret"),
+        "pat" if !alone => Key::Maybe("token"),
         "nwc" => Key::Maybe("secret"),
         "priv" | "private" if alone => Key::Maybe("private_key"),
         "code" if last > 0 && words.get(last - 1) == "device" => Key::Maybe("token"),
@@ -388,14 +415,27 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
 
 /// A noun at either end of a word that was written without a break.
 fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
+    if let Some(kind) = word.strip_suffix("key").and_then(key_of) {
+        return Some((kind, at));
+    }
     if word.len() < 7 {
         return None;
     }
-    if word.strip_suffix("pass").is_some_and(|owner| words::OWNERS.contains(owner)) {
+    if let Some(stem) = word.strip_suffix("hex")
+        && let Some(kind) = noun(stem)
+    {
+        return Some((kind, at));
+    }
+    if ["pass", "pwd", "pw"]
+        .iter()
+        .any(|noun| word.strip_suffix(noun).is_some_and(|owner| words::OWNERS.contains(owner)))
+    {
         return Some(("password", at));
     }
     if let Some(owner) = word.strip_suffix("token")
-        && !words::OTHER_TOKENS.iter().any(|other| other.len() > 2 && owner.ends_with(other))
+        && !words::OTHER_TOKENS
+            .iter()
+            .any(|other| other.len() > 2 && owner.ends_with(other) && !words::OWNERS.contains(owner))
     {
         return Some(("token", at));
     }

@@ -16,7 +16,7 @@ use crate::engine::words::{LaneKey, MonotonicMs};
 use crate::hub::client::Client;
 use crate::hub::frame::{Frame, Told};
 use crate::hub::lanes::LaneRef;
-use crate::hub::websocket::Decoder;
+use crate::hub::websocket::decoder::Decoder;
 use crate::store::Seq;
 
 /// Bytes unsent beyond which nothing more is queued (contract section 4, promise 5).
