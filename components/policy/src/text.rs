@@ -4,28 +4,16 @@
 //! Always true: cleaned text holds no control, ANSI, bidi-override or invisible character, and cutting never splits what a
 //! reader takes for one character. Which text is shown, and where, is for others.
 
+use crate::piece::first_marked;
 use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::CharIndices;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Where the first byte is that meets `is`. Sixteen at a time, all of them compared at once: `is` is written with `|` and
-/// comparisons, since of `||` and `matches!` the compiler makes branches, and no vector instructions.
-pub(crate) fn first_byte(bytes: &[u8], is: impl Fn(u8) -> bool) -> Option<usize> {
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    for (index, chunk) in chunks.iter().enumerate() {
-        let found = u128::from_le_bytes(chunk.map(|byte| u8::from(is(byte))));
-        if found != 0 {
-            return Some(index * 16 + (found.trailing_zeros() / 8) as usize);
-        }
-    }
-    rest.iter().position(|byte| is(*byte)).map(|at| chunks.len() * 16 + at)
-}
-
 /// Removes control characters, ANSI sequences, bidirectional overrides and isolates and invisible characters; a line end or tab
 /// becomes a space. Joiners and variation selectors stay where they hold an emoji together.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    let is_plain = first_byte(text.as_bytes(), |byte| (byte < 0x20) | (byte > 0x7e)).is_none();
+    let is_plain = first_marked(text.as_bytes(), |piece| piece.within(0, 0x1f) | piece.within(0x7f, 0xff)).is_none();
     if is_plain || !text.chars().any(is_acted_on) {
         return Cow::Borrowed(text);
     }
@@ -258,11 +246,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_first_byte_is_found_as_by_looking_at_each(bytes in prop::collection::vec(0_u8..40, 0..80)) {
-            prop_assert_eq!(first_byte(&bytes, |b| b == 7), bytes.iter().position(|b| *b == 7));
-        }
-
         #[test]
         fn cleaned_text_is_clean(text in "(\\PC|[\\x00-\\x1f\u{1b}\u{9b}\\[0-9;m\u{200d}\u{fe0f}😀])*") {
             let cleaned = clean(&text).into_owned();
