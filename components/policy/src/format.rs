@@ -146,7 +146,11 @@ impl<'a> Frame<'a> {
                     out.push('\n');
                 }
                 out.push_str("data: ");
+                let start = out.len();
                 payload(&mut out);
+                if self.format == Format::SseJson {
+                    json::escape_unseen(&mut out, start);
+                }
                 out.push_str("\n\n");
             }
         }

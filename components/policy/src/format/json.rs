@@ -1,9 +1,12 @@
 //! Payloads as JSON, written by hand in the order of the contract: one pass, one buffer. The event's data goes through
 //! as it was stored.
 
+use std::fmt::Write as _;
+
 use crate::cursor::{self, write_number};
 use crate::json::write_string;
 use crate::skipped::most_frequent;
+use crate::text;
 use crate::time;
 use crate::words::{Display, ErrorCode, Event, LaneKey, Seq, Settings, Skipped};
 
@@ -178,4 +181,32 @@ fn write_data(data: &str, out: &mut String) {
     } else {
         out.push_str(data);
     }
+}
+
+/// Write what is not seen, or turns the text around it, as `\u202e` from `start` on. In JSON it stands inside strings only, and
+/// means the same. A line of an event stream is what people see of it, in a terminal or a proxy's log.
+pub fn escape_unseen(out: &mut String, start: usize) {
+    // The first bytes of all of them, so that most texts are looked through sixteen bytes at a time.
+    let written = out.get(start..).unwrap_or_default();
+    let may_begin = |byte| (byte == 0x7f) | (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2) | (byte == 0xef);
+    if text::first_byte(written.as_bytes(), may_begin).is_none() || !written.contains(is_unseen) {
+        return;
+    }
+    let mut escaped = String::with_capacity(written.len() + 64);
+    for ch in written.chars() {
+        if is_unseen(ch) {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(ch));
+        } else {
+            escaped.push(ch);
+        }
+    }
+    out.truncate(start);
+    out.push_str(&escaped);
+}
+
+/// Controls above ASCII, soft hyphen, zero-width characters, bidirectional marks, overrides and isolates, line separators.
+fn is_unseen(ch: char) -> bool {
+    matches!(ch, '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -191,3 +191,16 @@ fn data_of_another_program_cannot_break_a_line() {
     shown.event.data = "null\n\ndata: x".to_owned();
     assert_eq!(json_frame(None, Item::Event(shown, 0))["payload"]["data"], json!({}));
 }
+
+#[test]
+fn an_sse_line_shows_all_that_it_holds() {
+    let unseen = "a\u{202e}b\u{200b}c\u{2066}d\u{feff}e\u{ad}f\u{85}g\u{7f}h\u{61c}";
+    let mut shown = shown();
+    shown.event.source = unseen.to_owned();
+    shown.event.data = serde_json::json!({ "m": unseen, unseen: "é 日本 ⚠️" }).to_string();
+    let line = write(&key(Format::SseJson, None), Item::Event(shown.clone(), 0));
+    assert!(!line.contains(|ch: char| unseen.contains(ch) && !ch.is_ascii_alphabetic()), "{line}");
+    assert!(line.contains("\\u202eb\\u200bc") && line.contains("é 日本 ⚠️"), "{line}");
+    let told: Value = serde_json::from_str(line.split_once("data: ").unwrap().1).unwrap();
+    assert_eq!(told, json_frame(None, Item::Event(shown, 0))["payload"]);
+}
