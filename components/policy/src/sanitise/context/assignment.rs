@@ -126,6 +126,9 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             continue;
         }
         let Some(mut value) = values::value_after(bytes, operator_end) else { continue };
+        if value.quoted && closes(bytes, &name, &value, operator_end) {
+            continue;
+        }
         if at(bytes, sign) == b':' && !value.quoted && at(bytes, value.start) == b'[' && within_dump(bytes, &name) {
             // `map[X-Token:[…]]`: a list of one, as Go prints headers.
             value.start += 1;
@@ -138,6 +141,12 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         let inside = sub(bytes, value.start, value.end);
         if query && inside.len() >= 20 && looks_generated(inside, 16) && !checks::all(inside, Alphabet::Hex) {
             scan.context(value.start, value.end, "api_key");
+            continue;
+        }
+        // `token: node.token`: the same name goes on.
+        if !value.quoted
+            && inside.strip_suffix(text.as_bytes()).is_some_and(|path| path.is_empty() || path.ends_with(b"."))
+        {
             continue;
         }
         if key == Key::Plain {
@@ -227,6 +236,14 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             place = place.max(value.end);
         }
     }
+}
+
+/// Whether the quote behind a sign ends a text that holds the sign, and opens none: `split("token=")`, or `token=` in a sentence.
+fn closes(bytes: &[u8], name: &values::Name, value: &values::Value, from: usize) -> bool {
+    let quote = at(bytes, from);
+    let first = at(bytes, value.start);
+    value.start == from + 1 && (matches!(first, b')' | b';') || first == b',' && at(bytes, value.start + 1) == b' ')
+        || quote == b'`' && name.start.checked_sub(1).map(|index| at(bytes, index)) == Some(quote)
 }
 
 /// Whether a quoted name before a comma may have its value behind it: in a bracket, as bytes of Python too, or first on its line.

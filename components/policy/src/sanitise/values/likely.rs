@@ -204,10 +204,18 @@ pub(in super::super) fn prose_follows(bytes: &[u8], end: usize) -> bool {
     }
 }
 
+/// `&mut key`, `*const u8`, `&Token<'a>`: how programs point at something.
+fn pointer(value: &[u8]) -> bool {
+    matches!(value, [b'&' | b'*', first, ..] if first.is_ascii_alphabetic()) && !value.iter().any(u8::is_ascii_digit)
+}
+
 /// A value after `=`, or in quotes: a secret unless it is plainly something else.
 pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     let text = sub(bytes, value.start, value.end);
     if placeholder(text) || known_word(text) || text.starts_with(b"http://") || text.starts_with(b"https://") {
+        return false;
+    }
+    if !value.quoted && pointer(text) {
         return false;
     }
     if value.quoted {
@@ -221,7 +229,10 @@ pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     }
     let mix = Mix::of(text);
     let call = text.contains(&b'(')
-        && text.iter().take_while(|&&byte| byte != b'(').all(|&byte| member(byte, Alphabet::Name) || byte == b':');
+        && text
+            .iter()
+            .take_while(|&&byte| byte != b'(')
+            .all(|&byte| member(byte, Alphabet::Name) || matches!(byte, b':' | b'!'));
     // `os.environ['API_KEY']`, `rand::random::<u8>()`
     let path = contains(text, b"::") || text.ends_with(b"[") && !mix.digit;
     if path {
@@ -272,6 +283,8 @@ pub(in super::super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &
     if placeholder(text)
         || known_word(text)
         || path_like(text)
+        || pointer(text)
+        || contains(text, b"::")
         || text.starts_with(b"http")
         || text.starts_with(b"{")
         || text.starts_with(b"[")
