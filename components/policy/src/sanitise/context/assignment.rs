@@ -144,9 +144,8 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             continue;
         }
         // `token: node.token`: the same name goes on.
-        if !value.quoted
-            && inside.strip_suffix(text.as_bytes()).is_some_and(|path| path.is_empty() || path.ends_with(b"."))
-        {
+        let again = |path: &[u8]| path.ends_with(b".") && !value.quoted;
+        if inside.eq_ignore_ascii_case(text.as_bytes()) || inside.strip_suffix(text.as_bytes()).is_some_and(again) {
             continue;
         }
         if key == Key::Plain {
@@ -215,7 +214,7 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
                     || sure && kind != "password" && (is_uuid(inside) || looks_generated(inside, 12))
                     || kind == "mnemonic" && phrase_end(bytes, &value).is_some())
         } else if !sure {
-            looks_generated(inside, 8)
+            looks_generated(inside, 8) && (value.quoted || !inside.contains(&b'('))
                 || kind == "api_key" && values::licence_like(inside)
                 || kind == "password" && at(bytes, sign) == b'=' && values::password_like(inside)
         } else if is(&["pass"]) && contains(sub(bytes, name.start.saturating_sub(12), name.start), b"-pass") {

@@ -186,7 +186,7 @@ fn humps(value: &[u8]) -> (usize, usize, usize) {
             byte.is_ascii_uppercase() && (!before.is_ascii_uppercase() || at(value, index + 1).is_ascii_lowercase());
         if (begins || !byte.is_ascii_alphabetic()) && length > 0 {
             short += usize::from(length <= 2);
-            mute += usize::from(!vowel);
+            mute += usize::from(!vowel && length > 1);
             all += 1;
             (length, vowel) = (0, false);
         }
@@ -218,6 +218,14 @@ pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     if !value.quoted && pointer(text) {
         return false;
     }
+    if value.quoted
+        && matches!(kind, "token" | "api_key")
+        && text.contains(&b' ')
+        && !text.iter().any(u8::is_ascii_digit)
+    {
+        // `"Invalid token: 'not a JWT'"`
+        return false;
+    }
     if value.quoted {
         // `"the password": "must be …"` is read as a value; a key must at least be longer than a word.
         // `accesskey="h"`: a single sign is a key of the keyboard.
@@ -233,6 +241,16 @@ pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
             .iter()
             .take_while(|&&byte| byte != b'(')
             .all(|&byte| member(byte, Alphabet::Name) || matches!(byte, b':' | b'!'));
+    // `self[0]`, `[0u8; 32]`
+    let before = text.iter().take_while(|&&byte| byte != b'[').count();
+    let element = text.ends_with(b"]") || before == 0;
+    if value.spaced
+        && element
+        && before < text.len()
+        && sub(text, 0, before).iter().all(|&byte| member(byte, Alphabet::Name))
+    {
+        return false;
+    }
     // `os.environ['API_KEY']`, `rand::random::<u8>()`
     let path = contains(text, b"::") || text.ends_with(b"[") && !mix.digit;
     if path {
@@ -264,6 +282,7 @@ pub(in super::super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &
     let text = sub(bytes, value.start, value.end);
     // `Optional[str]`, `Vec<u8>`: a declaration.
     let word = text.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let word = word + usize::from(word > 0 && at(bytes, value.start + word) == b'!');
     if word > 0 && matches!(at(bytes, value.start + word), b'[' | b'<') {
         return false;
     }
