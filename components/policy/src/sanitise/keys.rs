@@ -204,6 +204,10 @@ fn read(words: &Words) -> Key {
         if matches!(word, "token" | "tokens") && other_token(qualifier) {
             return Key::Plain;
         }
+        // `tv_nsec`, `mtime_nsec`: nanoseconds.
+        if word == "nsec" && (qualifier == "tv" || qualifier.ends_with("time") || words::COUNTED.contains(&qualifier)) {
+            return Key::Plain;
+        }
         if kind == "password" && matches!(qualifier, "reset" | "forgot" | "forgotten" | "change") && last + 1 == count {
             return Key::Maybe(kind);
         }

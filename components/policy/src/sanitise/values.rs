@@ -58,7 +58,11 @@ pub(super) fn name_before(bytes: &[u8], sign: usize, longest: usize) -> Option<N
     } else {
         back(end, longest, |byte| member(byte, Alphabet::Name))
     };
-    let start = end - length;
+    let mut start = end - length;
+    // `…\nsec-websocket-key: …`, not decoded yet.
+    if length > 1 && start > 0 && at(bytes, start - 1) == b'\\' && at(bytes, start) == b'n' {
+        start += 1;
+    }
     if length == 0 || sub(bytes, start.saturating_sub(10), start) == b"[redacted:" {
         return None;
     }

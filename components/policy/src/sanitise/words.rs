@@ -110,13 +110,13 @@ pub(super) static KNOWN: Words = LazyLock::new(|| {
         but by bytes can cannot changed cookie cookies correct count created credentials default deleted denied did \
         disabled do does ed25519 eddsa email empty enabled encrypted enter env environment error errors es256 \
         exceeded exhausted expired fail failed failure false field file flag flags for forbidden found from generated \
-        given got granted has hashed have header hex hidden hs256 http http2 https i if ignored in inactive incorrect \
+        given got granted has hashed have header hex hidden hs256 http http2 https i if ignored in inactive include incorrect \
         input instead insufficient int integer interactive invalid ipv4 ipv6 is issued it jwt key keychain keyring \
         leaked limit login logout long manual masked match matches may md5 mfa might mismatch missing mtls must n/a \
-        na need needed needs never new nil no none not now null number oauth oauth2 object of oidc ok old on only \
+        na need needed needs never new nil no none not now null number oauth oauth2 object of oidc ok old omit on only \
         option option<string> optional optional[str] options or output p-256 p256 parameter pass passed password \
         passwords pbkdf2 pending per please present prompt provided query read ready redacted refreshed rejected \
-        removed require required requires reset reuse reused revoked rotated rs256 rsa-2048 rsa2048 saml scrypt \
+        removed require required requires reset reuse reused revoked rotated rs256 rsa-2048 rsa2048 same-origin saml scrypt \
         secp256k1 secret secrets see self set sha-256 sha-512 sha1 sha2 sha256 sha3 sha512 short should skipped stdin \
         still stored str string strong succeeded success tbd text that the then this this.token to todo token tokens \
         too totp true type unauthorized unavailable unchanged undefined unknown unset updated url usage use used user \
@@ -169,3 +169,7 @@ pub(super) static STEMS: Words = LazyLock::new(|| {
         dockerconfigjson dockercfg community material pem pepper pat notes note oauth private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
     )
 });
+
+/// What is counted in nanoseconds, whose short name is that of a secret key of Nostr.
+pub(super) const COUNTED: [&str; 12] =
+    ["elapsed", "duration", "latency", "delay", "timeout", "interval", "min", "max", "avg", "total", "cpu", "wall"];

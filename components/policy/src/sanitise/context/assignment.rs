@@ -126,6 +126,9 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             continue;
         }
         let Some(mut value) = values::value_after(bytes, operator_end) else { continue };
+        if value.quoted && closes(bytes, &name, &value, operator_end) {
+            continue;
+        }
         if at(bytes, sign) == b':' && !value.quoted && at(bytes, value.start) == b'[' && within_dump(bytes, &name) {
             // `map[X-Token:[…]]`: a list of one, as Go prints headers.
             value.start += 1;
@@ -138,6 +141,11 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         let inside = sub(bytes, value.start, value.end);
         if query && inside.len() >= 20 && looks_generated(inside, 16) && !checks::all(inside, Alphabet::Hex) {
             scan.context(value.start, value.end, "api_key");
+            continue;
+        }
+        // `token: node.token`: the same name goes on.
+        let again = |path: &[u8]| path.ends_with(b".") && !value.quoted;
+        if inside.eq_ignore_ascii_case(text.as_bytes()) || inside.strip_suffix(text.as_bytes()).is_some_and(again) {
             continue;
         }
         if key == Key::Plain {
@@ -206,7 +214,7 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
                     || sure && kind != "password" && (is_uuid(inside) || looks_generated(inside, 12))
                     || kind == "mnemonic" && phrase_end(bytes, &value).is_some())
         } else if !sure {
-            looks_generated(inside, 8)
+            looks_generated(inside, 8) && (value.quoted || !inside.contains(&b'('))
                 || kind == "api_key" && values::licence_like(inside)
                 || kind == "password" && at(bytes, sign) == b'=' && values::password_like(inside)
         } else if is(&["pass"]) && contains(sub(bytes, name.start.saturating_sub(12), name.start), b"-pass") {
@@ -227,6 +235,14 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             place = place.max(value.end);
         }
     }
+}
+
+/// Whether the quote behind a sign ends a text that holds the sign, and opens none: `split("token=")`, or `token=` in a sentence.
+fn closes(bytes: &[u8], name: &values::Name, value: &values::Value, from: usize) -> bool {
+    let quote = at(bytes, from);
+    let first = at(bytes, value.start);
+    value.start == from + 1 && (matches!(first, b')' | b';') || first == b',' && at(bytes, value.start + 1) == b' ')
+        || quote == b'`' && name.start.checked_sub(1).map(|index| at(bytes, index)) == Some(quote)
 }
 
 /// Whether a quoted name before a comma may have its value behind it: in a bracket, as bytes of Python too, or first on its line.

@@ -88,7 +88,8 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
         b"-w" => !glued && runs(&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami"]),
         _ => false,
     };
-    if !found {
+    // `mysql -p`, as it is named in a text: what follows is no quote that opens.
+    if !found || glued && at(bytes, after) == b'`' {
         return;
     }
     let Some(value) = values::value_after(bytes, after) else { return };
@@ -100,7 +101,8 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
         // The name stays.
         let divider: &[u8] = if option == b"-U" && !runs(&["curl"]) { b"%" } else { b":" };
         let password = |colon: usize| sub(text, colon + 1, text.len());
-        if let Some(colon) = find(text, divider).filter(|&colon| !values::placeholder(password(colon))) {
+        let example = |colon| values::placeholder(password(colon)) || values::known_word(password(colon));
+        if let Some(colon) = find(text, divider).filter(|&colon| !example(colon)) {
             scan.context(value.start + colon + 1, value.end, "password");
         }
     } else {

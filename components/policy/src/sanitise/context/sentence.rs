@@ -138,6 +138,9 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     }
     let quote = at(bytes, place);
     let quoted = matches!(quote, b'"' | b'\'' | b'`');
+    if quote == b'`' && is(&[b"identified by"]) {
+        return;
+    }
     let begin = place + usize::from(quoted);
     let rest = sub(bytes, begin, bytes.len().min(begin + 512));
     let end = if quoted {

@@ -158,7 +158,7 @@ pub(super) static ROWS: &[Shape] = &[
     row("settlemint_token", "sm_pat_", Alnum, 16),
     row("settlemint_token", "sm_sat_", Alnum, 16),
     row("endorlabs_key", "endr+", Url, 16),
-    row("ory_token", "ory_", Word, 30),
+    weak("ory_token", "ory_", Word, 30),
     row("rootly_key", "rootly_", HexLower, 40),
     row("photoroom_key", "sk_pr_", Alnum, 20),
 ];

@@ -186,7 +186,7 @@ fn humps(value: &[u8]) -> (usize, usize, usize) {
             byte.is_ascii_uppercase() && (!before.is_ascii_uppercase() || at(value, index + 1).is_ascii_lowercase());
         if (begins || !byte.is_ascii_alphabetic()) && length > 0 {
             short += usize::from(length <= 2);
-            mute += usize::from(!vowel);
+            mute += usize::from(!vowel && length > 1);
             all += 1;
             (length, vowel) = (0, false);
         }
@@ -204,10 +204,26 @@ pub(in super::super) fn prose_follows(bytes: &[u8], end: usize) -> bool {
     }
 }
 
+/// `&mut key`, `*const u8`, `&Token<'a>`: how programs point at something.
+fn pointer(value: &[u8]) -> bool {
+    matches!(value, [b'&' | b'*', first, ..] if first.is_ascii_alphabetic()) && !value.iter().any(u8::is_ascii_digit)
+}
+
 /// A value after `=`, or in quotes: a secret unless it is plainly something else.
 pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     let text = sub(bytes, value.start, value.end);
     if placeholder(text) || known_word(text) || text.starts_with(b"http://") || text.starts_with(b"https://") {
+        return false;
+    }
+    if !value.quoted && pointer(text) {
+        return false;
+    }
+    if value.quoted
+        && matches!(kind, "token" | "api_key")
+        && text.contains(&b' ')
+        && !text.iter().any(u8::is_ascii_digit)
+    {
+        // `"Invalid token: 'not a JWT'"`
         return false;
     }
     if value.quoted {
@@ -221,7 +237,20 @@ pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     }
     let mix = Mix::of(text);
     let call = text.contains(&b'(')
-        && text.iter().take_while(|&&byte| byte != b'(').all(|&byte| member(byte, Alphabet::Name) || byte == b':');
+        && text
+            .iter()
+            .take_while(|&&byte| byte != b'(')
+            .all(|&byte| member(byte, Alphabet::Name) || matches!(byte, b':' | b'!'));
+    // `self[0]`, `[0u8; 32]`
+    let before = text.iter().take_while(|&&byte| byte != b'[').count();
+    let element = text.ends_with(b"]") || before == 0;
+    if value.spaced
+        && element
+        && before < text.len()
+        && sub(text, 0, before).iter().all(|&byte| member(byte, Alphabet::Name))
+    {
+        return false;
+    }
     // `os.environ['API_KEY']`, `rand::random::<u8>()`
     let path = contains(text, b"::") || text.ends_with(b"[") && !mix.digit;
     if path {
@@ -253,6 +282,7 @@ pub(in super::super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &
     let text = sub(bytes, value.start, value.end);
     // `Optional[str]`, `Vec<u8>`: a declaration.
     let word = text.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let word = word + usize::from(word > 0 && at(bytes, value.start + word) == b'!');
     if word > 0 && matches!(at(bytes, value.start + word), b'[' | b'<') {
         return false;
     }
@@ -272,6 +302,8 @@ pub(in super::super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &
     if placeholder(text)
         || known_word(text)
         || path_like(text)
+        || pointer(text)
+        || contains(text, b"::")
         || text.starts_with(b"http")
         || text.starts_with(b"{")
         || text.starts_with(b"[")
