@@ -25,7 +25,7 @@ pub(crate) fn first_byte(bytes: &[u8], is: impl Fn(u8) -> bool) -> Option<usize>
 /// Removes control characters, ANSI sequences, bidirectional overrides and isolates and invisible characters; a line end or tab
 /// becomes a space. Joiners and variation selectors stay where they hold an emoji together.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    let is_plain = first_byte(text.as_bytes(), |byte| (byte < 0x20) | (byte > 0x7e)).is_none();
+    let is_plain = first_byte(text.as_bytes(), |byte| !(0x20..=0x7e).contains(&byte)).is_none();
     if is_plain || !text.chars().any(is_acted_on) {
         return Cow::Borrowed(text);
     }
