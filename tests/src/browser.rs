@@ -126,7 +126,8 @@ impl Browser {
         };
         for kind in ["keyDown", "keyUp"] {
             let text = if kind == "keyDown" { text } else { "" };
-            let stroke = json!({"type": kind, "key": key, "windowsVirtualKeyCode": code, "text": text, "modifiers": modifiers});
+            let stroke =
+                json!({"type": kind, "key": key, "windowsVirtualKeyCode": code, "text": text, "modifiers": modifiers});
             self.cdp("Input.dispatchKeyEvent", &stroke);
         }
     }

@@ -11,7 +11,9 @@ use super::cuts::{DEAD, WATCH, accounted, behind, publish, wait_live};
 
 #[test]
 fn back_and_forward_the_page_goes_on_where_it_was() {
-    let Some((server, _cutter, browser)) = behind("back_and_forward_the_page_goes_on_where_it_was", &[]) else { return };
+    let Some((server, _cutter, browser)) = behind("back_and_forward_the_page_goes_on_where_it_was", &[]) else {
+        return;
+    };
     browser.run(WATCH);
     browser.run("window.kept = 0; addEventListener('pageshow', ({ persisted }) => (kept += persisted));");
     let mut seqs = vec![publish(&server, "before")];

@@ -45,7 +45,8 @@ fn every_part_that_is_documented_is_there_and_can_be_styled() {
     let documented = documented();
     let parts = wait_for("all parts", SHOWN, || {
         let found = browser.run(PARTS);
-        let found: BTreeSet<String> = found.as_array().unwrap().iter().map(|n| n.as_str().unwrap().to_owned()).collect();
+        let found: BTreeSet<String> =
+            found.as_array().unwrap().iter().map(|n| n.as_str().unwrap().to_owned()).collect();
         (found.len() >= documented.len()).then_some(found)
     });
     assert_eq!(parts, documented, "what there is, and what docs/embedding.md says there is");
@@ -71,7 +72,16 @@ fn every_part_that_is_documented_is_there_and_can_be_styled() {
             look('line', 'paddingTop'), look('scroll', 'maxHeight')];",
     );
     let wanted = [
-        "rgb(1, 1, 1)", "rgb(2, 2, 2)", "rgb(3, 3, 3)", "rgb(4, 4, 4)", "rgb(6, 6, 6)", "rgb(7, 7, 7)", "monospace", "3px", "19px", "77px",
+        "rgb(1, 1, 1)",
+        "rgb(2, 2, 2)",
+        "rgb(3, 3, 3)",
+        "rgb(4, 4, 4)",
+        "rgb(6, 6, 6)",
+        "rgb(7, 7, 7)",
+        "monospace",
+        "3px",
+        "19px",
+        "77px",
     ];
     assert_eq!(taken, json!(wanted));
     assert_eq!(browser.complaints(), [] as [String; 0]);

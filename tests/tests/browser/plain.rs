@@ -103,7 +103,12 @@ fn a_page_is_painted_from_one_answer() {
     let Some((server, browser, http)) = signed_in("a_page_is_painted_from_one_answer") else { return };
     let kinds = ["task.created", "agent.joined", "tool.called", "bid.submitted", "system.info"];
     let events: Vec<Value> = (0..120)
-        .map(|n| event(kinds[n % 5], json!({"description": format!("Summarise report {n}"), "name": format!("echo-{n}"), "amount": n})))
+        .map(|n| {
+            event(
+                kinds[n % 5],
+                json!({"description": format!("Summarise report {n}"), "name": format!("echo-{n}"), "amount": n}),
+            )
+        })
         .collect();
     http.post("/api/events", &Value::from(events)).expect(201);
     for page in ["live", "events"] {
