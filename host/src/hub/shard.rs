@@ -13,6 +13,7 @@ mod burst;
 mod closing;
 mod command;
 mod connection;
+mod flow;
 mod inbound;
 mod outbound;
 mod pace;

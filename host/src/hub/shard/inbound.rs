@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::clock::monotonic_ms;
 use crate::hub::protocol;
-use crate::hub::shard::connection::{ReadEnd, Transport, UNSENT_LIMIT};
+use crate::hub::shard::connection::{ReadEnd, Transport};
+use crate::hub::shard::flow::UNSENT_LIMIT;
 use crate::hub::shard::{CLOSE_WAIT_MS, Shard};
 use crate::hub::websocket::decoder::{Decoder, Incoming};
 use crate::hub::websocket::{self, CloseCode, close};

@@ -10,7 +10,7 @@ use crate::hub::fill::{Fill, FillKind};
 use crate::hub::frame::{Frame, Told};
 use crate::hub::lanes::LaneRef;
 use crate::hub::shard::Shard;
-use crate::hub::shard::connection::{Flow, Take, UNSENT_LIMIT};
+use crate::hub::shard::flow::{Flow, Take, UNSENT_LIMIT};
 use crate::store::Seq;
 
 impl Shard {

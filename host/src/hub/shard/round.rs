@@ -16,7 +16,7 @@ use crate::hub::frame::{Frame, Told};
 use crate::hub::lanes::LaneRef;
 use crate::hub::shard::Shard;
 use crate::hub::shard::burst::{self, Burst, Write};
-use crate::hub::shard::connection::UNSENT_LIMIT;
+use crate::hub::shard::flow::UNSENT_LIMIT;
 use crate::hub::websocket::deflate::Packer;
 
 /// The frames of one lane, and the same as one stretch of bytes.

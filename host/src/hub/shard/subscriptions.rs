@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::words::{Channel, LaneKey, Reason};
 use crate::hub::fill::{Fill, FillKind, Filled};
 use crate::hub::frame::{Frame, Told};
-use crate::hub::shard::connection::{Flow, Subscription};
+use crate::hub::shard::flow::{Flow, Subscription};
 use crate::hub::shard::{Attached, LaneHere, Shard, SubscriptionRef};
 use crate::hub::websocket::close;
 use crate::hub::{fill, protocol};
