@@ -50,7 +50,7 @@ fn all_fine(verdicts: &BTreeMap<String, (String, String)>) {
         let group = id.split('.').next().unwrap().parse().unwrap();
         *table.entry((group, verdict)).or_default() += 1;
     }
-    println!("{table:?}");
+    eprintln!("{table:?}");
     let fine = |(id, (did, closed)): &(&String, &(String, String))| {
         let unoffered = did == "UNIMPLEMENTED" && WINDOWS.iter().any(|group| id.starts_with(group));
         (FINE.contains(&did.as_str()) || unoffered) && FINE.contains(&closed.as_str())

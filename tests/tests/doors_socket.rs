@@ -49,6 +49,8 @@ fn a_handshake_that_is_none_is_refused_as_http() {
         ("a short key", with(&[("Sec-WebSocket-Key", "c2hvcnQ=")]), 400),
         ("a key that is no base64", with(&[("Sec-WebSocket-Key", "!!!!!!!!!!!!!!!!!!!!!!!!")]), 400),
         ("two keys", with(&[("Sec-WebSocket-Key", UPGRADE[3].1), ("Sec-WebSocket-Key", UPGRADE[3].1)]), 400),
+        ("a body behind it", with(&[("Content-Length", "5")]), 400),
+        ("a body in chunks behind it", with(&[("Transfer-Encoding", "chunked")]), 400),
         ("a foreign origin", with(&[("Origin", "https://evil.example")]), 403),
         ("no origin that is one", with(&[("Origin", "null")]), 403),
         ("two tokens", with(&[("Authorization", "Bearer x")]), 401),
@@ -58,6 +60,7 @@ fn a_handshake_that_is_none_is_refused_as_http() {
         counted.expect(what, reasons_of(status));
     }
     assert_eq!(shake(&server, "POST", "/ws", &UPGRADE).status, 405);
+    assert_eq!(shake(&server, "HEAD", "/ws", &UPGRADE).status, 400, "it is routed like GET, and is no handshake");
     assert_eq!(shake(&server, "GET", "/api/events", &UPGRADE).status, 200, "no socket is there");
     let mut wire = Wire::connect(server.addr).unwrap();
     let known = Client::new(server.addr, Some(&tokens::scoped("subscribe")));

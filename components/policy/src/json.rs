@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::text::first_byte;
+use crate::piece::{Piece, first_marked};
 
 /// A JSON value that borrows from the text it was read from.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,9 +184,11 @@ impl<'a> Json<'a> {
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     // What is escaped, or begins the UTF-8 of something that is: 0xC2 of U+0080 and on, 0xE2 of U+2028.
-    let may_be_escaped =
-        |byte| (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2);
-    if first_byte(text.as_bytes(), may_be_escaped).is_none() {
+    let may_be_escaped = |piece: Piece| {
+        let signs = piece.within(0, 0x1f) | piece.equal(b'"') | piece.equal(b'\\') | piece.equal(0x7f);
+        signs | piece.equal(0xc2) | piece.equal(0xe2)
+    };
+    if first_marked(text.as_bytes(), may_be_escaped).is_none() {
         out.push_str(text);
         out.push('"');
         return;
@@ -390,7 +392,7 @@ impl<'a> Reader<'a> {
     /// Moves to the next quote or backslash and gives its place.
     fn plain(&mut self) -> Result<usize, JsonError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        match first_byte(rest, |byte| (byte < 0x20) | (byte == b'"') | (byte == b'\\')) {
+        match first_marked(rest, |piece| piece.within(0, 0x1f) | piece.equal(b'"') | piece.equal(b'\\')) {
             Some(length) => {
                 self.at += length;
                 match self.peek() {

@@ -20,6 +20,7 @@ pub mod filter;
 pub mod format;
 pub mod json;
 pub mod lanes;
+mod piece;
 pub mod protocol;
 pub mod query;
 pub mod sanitise;

@@ -2,7 +2,7 @@
 //! and end. It never recurses, never looks at a byte twice, and does not judge what is inside a value: what matters is
 //! parsed with [`crate::json`] afterwards.
 
-use crate::text::first_byte;
+use crate::piece::first_marked;
 
 /// The text is not what it should be at this byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl<'a> Walk<'a> {
         self.at += 1;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            match first_byte(rest, |byte| (byte == b'"') | (byte == b'\\')) {
+            match first_marked(rest, |piece| piece.equal(b'"') | piece.equal(b'\\')) {
                 Some(plain) => self.at += plain,
                 None => return Err(ScanError { at: self.text.len() }),
             }

@@ -8,6 +8,7 @@ mod render;
 use std::io::{BufReader, Write};
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use serde_json::Value;
 
 use super::client::{Backoff, Client, ClientArgs, ClientError};
@@ -36,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, env = "ACTIVITY_FEED_REPLAY", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     replay: u32,
     /// Print the events as JSON, one a line
-    #[arg(long)]
+    #[arg(long, env = "ACTIVITY_FEED_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
     #[command(flatten)]
     client: ClientArgs,

@@ -94,12 +94,18 @@ pub fn text(payload: &str) -> Bytes {
 /// A text frame again, packed; none where that saves nothing. `plain` is as [`text`] made it.
 #[must_use]
 pub fn packed(plain: &[u8], packer: &mut deflate::Packer) -> Option<Bytes> {
+    packer.pack(payload(plain)?).map(|payload| frame(PACKED | TEXT, &payload))
+}
+
+/// What stands in a frame as [`text`] made it.
+#[must_use]
+pub fn payload(plain: &[u8]) -> Option<&[u8]> {
     let header = match plain.get(1)? {
         126 => 4,
         127 => 10,
         _ => 2,
     };
-    packer.pack(plain.get(header..)?).map(|payload| frame(PACKED | TEXT, &payload))
+    plain.get(header..)
 }
 
 /// A binary frame.

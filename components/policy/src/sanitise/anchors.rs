@@ -97,41 +97,33 @@ impl Index {
 
     /// Calls `found` with each anchor and the range where it stands.
     pub(super) fn each(&self, bytes: &[u8], mut found: impl FnMut(Anchor, usize, usize)) {
-        let mut here = |start: usize, a: u8, b: u8, c: u8| {
-            let slot = slot(a, b);
-            if self.thirds.get(slot).is_some_and(|bits| bits & third(c) != 0)
-                && let Some(anchors) = self.slots.get(slot)
-            {
-                self.compare(bytes, start, *anchors, &mut found);
-            }
-        };
         let mut rest = bytes;
         let mut start = 0;
         // Four places at a time: most have nothing, and a loop costs more in a sandbox than its body does here.
         while let &[a, b, c, d, e, f, ..] = rest {
-            here(start, a, b, c);
-            here(start + 1, b, c, d);
-            here(start + 2, c, d, e);
-            here(start + 3, d, e, f);
+            for (offset, (a, b, c)) in [(0, (a, b, c)), (1, (b, c, d)), (2, (c, d, e)), (3, (d, e, f))] {
+                let slot = slot(a, b);
+                if self.thirds.get(slot).is_some_and(|bits| bits & third(c) != 0) {
+                    self.compare(bytes, start + offset, slot, &mut found);
+                }
+            }
             rest = rest.get(4..).unwrap_or_default();
             start += 4;
         }
         while let &[a, b, ..] = rest {
+            let slot = slot(a, b);
             // Behind the last byte there is none that an anchor of three could have.
-            here(start, a, b, at(rest, 2));
+            if self.thirds.get(slot).is_some_and(|bits| bits & third(at(rest, 2)) != 0) {
+                self.compare(bytes, start, slot, &mut found);
+            }
             rest = rest.get(1..).unwrap_or_default();
             start += 1;
         }
     }
 
     /// The anchors of one slot, at one place.
-    fn compare(
-        &self,
-        bytes: &[u8],
-        start: usize,
-        (from, to): (u16, u16),
-        found: &mut impl FnMut(Anchor, usize, usize),
-    ) {
+    fn compare(&self, bytes: &[u8], start: usize, slot: usize, found: &mut impl FnMut(Anchor, usize, usize)) {
+        let (from, to) = self.slots.get(slot).copied().unwrap_or_default();
         let here = bytes.get(start..).unwrap_or_default();
         let head = match here.first_chunk::<4>() {
             Some(head) => u32::from_le_bytes(*head),

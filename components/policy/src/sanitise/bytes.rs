@@ -3,6 +3,8 @@
 //! Always true: none of these panics, and each looks at a byte of its input at most a fixed number of times. What the answers mean for
 //! a finding is for others.
 
+use crate::piece::{PIECE, Piece, pieces};
+
 /// Counts the bytes that are looked at, for the test that the worst text costs no square.
 #[cfg(test)]
 pub(super) mod work {
@@ -181,71 +183,40 @@ pub(super) struct Census {
     pub(super) line_end: bool,
 }
 
-/// Bytes that are looked at together.
-const PIECE: usize = 16;
-
-/// A one where a byte of the piece meets `is`, which is written with comparisons and `|`, so that all are compared at once.
-fn ones(piece: &[u8; PIECE], is: impl Fn(u8) -> bool) -> u128 {
-    u128::from_le_bytes(piece.map(|byte| u8::from(is(byte))))
-}
-
 impl Census {
     pub(super) fn of(bytes: &[u8]) -> Census {
-        let (pieces, rest) = bytes.as_chunks::<PIECE>();
         let mut census = Census::default();
-        // The last byte of the piece before was a letter; bytes of a stretch that has not ended.
+        // Whether the last byte was a letter; bytes of a stretch that has not ended.
         let (mut letter, mut stretch) = (0, 0);
-        pieces.iter().for_each(|piece| census.count(piece, &mut letter, &mut stretch));
-        if !rest.is_empty() {
-            // NUL is of no kind.
-            let mut last = [0; PIECE];
-            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            census.count(&last, &mut letter, &mut stretch);
+        for (piece, _) in pieces(bytes) {
+            census.count(piece, &mut letter, &mut stretch);
         }
         census
     }
 
-    fn count(&mut self, piece: &[u8; PIECE], letter: &mut u128, stretch: &mut usize) {
-        let is_digit = |byte: u8| byte.wrapping_sub(b'0') < 10;
-        let is_letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
-        let digits = ones(piece, is_digit);
-        let letters = ones(piece, is_letter);
-        let others = ones(piece, |byte| {
-            !(is_digit(byte)
-                | is_letter(byte)
-                | (byte == b'_')
-                | (byte == b'.')
-                | (byte == b'+')
-                | (byte == b'/')
-                | (byte == b'=')
-                | (byte == b'-'))
-        });
+    /// NUL behind the end of the text is of no kind.
+    fn count(&mut self, piece: Piece, letter: &mut u32, stretch: &mut usize) {
+        let (digits, letters) = (piece.within(b'0', b'9'), piece.folded().within(b'a', b'z'));
+        let signs = piece.within(b'-', b'/') | piece.equal(b'+') | piece.equal(b'=') | piece.equal(b'_');
+        let others = !(digits | letters | signs).bits() & 0xffff;
+        let (digits, letters) = (digits.bits(), letters.bits());
         self.digits += digits.count_ones() as usize;
-        self.words += (letters & !(letters << 8 | *letter)).count_ones() as usize;
-        *letter = letters >> 120;
+        self.words += (letters & !(letters << 1 | *letter)).count_ones() as usize;
+        *letter = letters >> 15;
         if others == 0 {
             *stretch += PIECE;
         } else {
             // A stretch within the piece is shorter than it: only the one that ends here and the one that begins count.
-            self.longest = self.longest.max(*stretch + others.trailing_zeros() as usize / 8);
-            *stretch = others.leading_zeros() as usize / 8;
+            self.longest = self.longest.max(*stretch + others.trailing_zeros() as usize);
+            *stretch = (others << 16).leading_zeros() as usize;
         }
         self.longest = self.longest.max(*stretch);
-        self.bracket |= ones(piece, |byte| byte == b'[') != 0;
-        let sign = |byte: u8| {
-            (byte == b'=')
-                | (byte == b':')
-                | (byte == b',')
-                | (byte == b'>')
-                | (byte == b'(')
-                | (byte == b'[')
-                | (byte == b']')
-                | (byte == b'|')
-                | (byte == OTHER_BYTE)
-        };
-        self.sign |= ones(piece, sign) != 0;
-        self.escape |= ones(piece, |byte| (byte == b'%') | (byte == b'\\') | (byte == b'&')) != 0;
-        self.line_end |= ones(piece, |byte| (byte == b'\n') | (byte == b'\r')) != 0;
+        self.bracket |= piece.equal(b'[').bits() != 0;
+        let brackets = piece.equal(b'[') | piece.equal(b']') | piece.equal(b'(') | piece.equal(b'|');
+        let signs = piece.equal(b'=') | piece.equal(b':') | piece.equal(b',') | piece.equal(b'>');
+        self.sign |= (brackets | signs | piece.equal(OTHER_BYTE)).bits() != 0;
+        self.escape |= (piece.equal(b'%') | piece.equal(b'\\') | piece.equal(b'&')).bits() != 0;
+        self.line_end |= (piece.equal(b'\n') | piece.equal(b'\r')).bits() != 0;
     }
 }
 

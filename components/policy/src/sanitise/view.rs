@@ -4,6 +4,7 @@
 //! Always true: every byte of a view knows which bytes of the original text it came from, so that what is found in any view is
 //! taken out of the original, hidden characters and all; the original itself is never changed here. What to look for is for others.
 
+use crate::piece::{Piece, first_marked};
 use crate::text::{is_invisible, skip_sequence};
 use std::borrow::Cow;
 
@@ -20,7 +21,11 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     /// The plain view of a text.
     pub(super) fn of(text: &'a str) -> View<'a> {
-        if text.bytes().all(|byte| matches!(byte, 0x20..=0x7e | b'\n' | b'\r' | b'\t')) {
+        let is_other = |piece: Piece| {
+            // Tab and line feed are left out, and carriage return.
+            piece.within(0, 0x08) | piece.within(0x0b, 0x0c) | piece.within(0x0e, 0x1f) | piece.within(0x7f, 0xff)
+        };
+        if first_marked(text.as_bytes(), is_other).is_none() {
             return View { bytes: Cow::Borrowed(text.as_bytes()), origin: Vec::new() };
         }
         let mut view = View::with_capacity(text.len());

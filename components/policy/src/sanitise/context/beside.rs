@@ -12,18 +12,31 @@ use super::LONGEST_NAME;
 /// A name before a bracket, a bar or an arrow, and what follows.
 pub(super) fn beside(scan: &mut Scan<'_>, sign: usize) {
     let bytes = scan.bytes;
-    let kind_of_sign = at(bytes, sign);
+    let which = at(bytes, sign);
     let Some(before) = sign.checked_sub(1).map(|index| at(bytes, index)) else { return };
     let spaced = before == b' ';
-    if spaced != (at(bytes, sign + 1) == b' ') && kind_of_sign != b']'
-        || !(spaced || member(before, Alphabet::Name))
-        || spaced && matches!(kind_of_sign, b'(' | b'[' | b']')
-    {
+    let brackets = matches!(which, b'(' | b'[' | b']');
+    let balanced = if which == b']' { at(bytes, sign + 1) == b' ' } else { spaced == (at(bytes, sign + 1) == b' ') };
+    // What is quoted in a bracket is an argument, and for `code`.
+    let quoted = brackets && matches!(at(bytes, sign + 1), b'"' | b'\'' | b'`');
+    if !balanced || quoted || spaced && brackets || !(spaced || member(before, Alphabet::Name) || before == b'`') {
+        return;
+    }
+    // The value first: most are short, and names cost more to read.
+    let (start, end) = value(bytes, sign + 1);
+    let inside = sub(bytes, start, end);
+    let closed = match which {
+        b'(' => at(bytes, end) == b')',
+        b'[' => at(bytes, end) == b']',
+        _ => true,
+    };
+    let hash = brackets && matches!(inside.len(), 40 | 64) && checks::all(inside, Alphabet::Hex);
+    let generated = inside.len() >= 16 && looks_generated(inside, 12);
+    if !closed || hash || !generated && (!values::password_like(inside) || brackets && which != b']') {
         return;
     }
     let Some(name) = values::name_before(bytes, sign, LONGEST_NAME) else { return };
-    if name.quoted
-        || kind_of_sign == b']' && (at(bytes, name.start.wrapping_sub(1)) != b'[' || at(bytes, sign + 1) != b' ')
+    if brackets && name.quoted || which == b']' && name.start.checked_sub(1).map(|index| at(bytes, index)) != Some(b'[')
     {
         return;
     }
@@ -31,22 +44,11 @@ pub(super) fn beside(scan: &mut Scan<'_>, sign: usize) {
     let key = classify(text);
     let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { return };
     // `[token] …` begins a line of a log; `[stripe_api_key] …` speaks of one.
-    if kind_of_sign == b']' && !text.contains(['_', '-']) {
+    if which == b']' && !text.contains(['_', '-']) {
         return;
     }
-    let (start, end) = value(bytes, sign + 1);
-    let inside = sub(bytes, start, end);
-    let closed = match kind_of_sign {
-        b'(' => at(bytes, end) == b')',
-        b'[' => at(bytes, end) == b']',
-        _ => true,
-    };
-    let brackets = matches!(kind_of_sign, b'(' | b'[' | b']');
-    let hash = brackets && matches!(inside.len(), 40 | 64) && checks::all(inside, Alphabet::Hex);
-    let generated = inside.len() >= 16 && looks_generated(inside, 12);
-    let told = !brackets || kind_of_sign == b']' && matches!(key, Key::Secret { .. });
-    let password = kind == "password" && told && values::password_like(inside);
-    if closed && !hash && (generated || password) && !values::placeholder(inside) {
+    let password = kind == "password" && (which != b']' || matches!(key, Key::Secret { .. }));
+    if (generated || password) && !values::placeholder(inside) {
         scan.context(start, end, kind);
     }
 }
@@ -60,8 +62,10 @@ pub(super) fn value(bytes: &[u8], from: usize) -> (usize, usize) {
     let quote = usize::from(matches!(at(bytes, from + gap), b'"' | b'\'' | b'`'));
     let start = from + gap + quote;
     let rest = sub(bytes, start, start + LONGEST_VALUE);
+    // Every sign that a value is looked for behind ends one, so that all looks together pass a text once.
     let ends = |byte: &u8| {
-        !byte.is_ascii_graphic() || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b')' | b']' | b'|' | b',' | b';')
+        !byte.is_ascii_graphic()
+            || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'(' | b')' | b'[' | b']' | b'|' | b',' | b';')
     };
     match rest.iter().position(ends) {
         Some(length) => (start, start + length),

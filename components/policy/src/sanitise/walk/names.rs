@@ -7,44 +7,41 @@ use super::super::keys::{Key, classify};
 use crate::json::Json;
 use std::borrow::Cow;
 
-/// Some names, in any case, and the letters and lengths by which nearly every other name is told from them: each name of an event is
+/// Some names, in any case, and by which first letter and length nearly every other name is told from them: each name of an event is
 /// looked for in all of these lists.
 struct Names {
     names: &'static [&'static str],
-    /// A bit for the last five bits of each first letter, which both its cases share.
-    letters: u32,
-    /// A bit for each length; the longest names share one.
-    lengths: u32,
+    /// For the last five bits of each first letter, which both its cases share, a bit for each length.
+    lengths: [u32; 32],
 }
 
 impl Names {
     #[expect(clippy::indexing_slicing, reason = "for constants: out of bounds would not compile")]
     const fn of(names: &'static [&'static str]) -> Names {
-        let (mut letters, mut lengths, mut index) = (0, 0, 0);
+        let (mut lengths, mut index) = ([0; 32], 0);
         while index < names.len() {
             let name = names[index].as_bytes();
-            letters |= 1 << (name[0] & 31);
-            lengths |= Self::length(name.len());
+            lengths[(name[0] & 31) as usize] |= Self::length(name.len());
             index += 1;
         }
-        Names { names, letters, lengths }
+        Names { names, lengths }
     }
 
+    /// The longest names share a bit.
     const fn length(bytes: usize) -> u32 {
         1 << if bytes < 31 { bytes } else { 31 }
     }
 
     fn has(&self, name: &str) -> bool {
-        let letter = name.as_bytes().first().is_some_and(|first| self.letters >> (first & 31) & 1 == 1);
-        letter
-            && self.lengths & Self::length(name.len()) != 0
-            && self.names.iter().any(|known| name.eq_ignore_ascii_case(known))
+        let Some(first) = name.as_bytes().first() else { return false };
+        let lengths = self.lengths.get(usize::from(first & 31)).copied().unwrap_or(0);
+        lengths & Self::length(name.len()) != 0 && self.names.iter().any(|known| name.eq_ignore_ascii_case(known))
     }
 }
 
 /// Whether an object under this name says something of the names in it, as rights, messages of errors and descriptions do.
 pub(super) fn speaks_of_names(name: &str) -> bool {
-    const NAMES: Names = Names::of(&[
+    static NAMES: Names = Names::of(&[
         "permissions",
         "scopes",
         "errors",
@@ -67,7 +64,7 @@ pub(super) fn speaks_of_names(name: &str) -> bool {
 
 /// Names beside which a token is a coin, or a piece of a model's text.
 pub(super) fn tells_of_tokens(name: &str) -> bool {
-    const NAMES: Names = Names::of(&[
+    static NAMES: Names = Names::of(&[
         "logprob",
         "logprobs",
         "top_logprobs",
@@ -130,7 +127,7 @@ pub(super) fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Key {
 }
 
 pub(super) fn is_value_name(key: &str) -> bool {
-    const NAMES: Names = Names::of(&[
+    static NAMES: Names = Names::of(&[
         "value",
         "val",
         "v",
@@ -165,29 +162,30 @@ pub(super) fn is_value_name(key: &str) -> bool {
 
 /// Whether a member names the program whose arguments stand in another.
 pub(super) fn is_command(key: &str) -> bool {
-    const NAMES: Names = Names::of(&["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"]);
+    static NAMES: Names = Names::of(&["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"]);
     NAMES.has(key)
 }
 
 pub(super) fn is_arguments(key: &str) -> bool {
-    const NAMES: Names = Names::of(&["args", "argv", "arguments", "params", "parameters", "options"]);
+    static NAMES: Names = Names::of(&["args", "argv", "arguments", "params", "parameters", "options"]);
     NAMES.has(key)
 }
 
 pub(super) fn is_login(key: &str) -> bool {
-    const NAMES: Names = Names::of(&["user", "username", "login", "email", "user_name", "account", "host", "hostname"]);
+    static NAMES: Names =
+        Names::of(&["user", "username", "login", "email", "user_name", "account", "host", "hostname"]);
     NAMES.has(key)
 }
 
 /// Whether a member names who logs in by a secret that stands beside it (Vault's logins of programs).
 pub(super) fn is_role(key: &str) -> bool {
-    const NAMES: Names = Names::of(&["role_id", "accessorid", "secret_id_accessor"]);
+    static NAMES: Names = Names::of(&["role_id", "accessorid", "secret_id_accessor"]);
     NAMES.has(key)
 }
 
 /// That secret, whose name is an id's elsewhere.
 pub(super) fn is_role_secret(key: &str) -> bool {
-    const NAMES: Names = Names::of(&["secretid", "secret_id"]);
+    static NAMES: Names = Names::of(&["secretid", "secret_id"]);
     NAMES.has(key)
 }
 
