@@ -1,7 +1,7 @@
 //! Each built component inside wasmtime, through the engine: the built-in ones do their work on a store, and rules that
 //! misbehave in every way we know of are each ended within their limit and counted, while the next call works.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
