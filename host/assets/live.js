@@ -84,10 +84,10 @@ const svg = (tag, attributes, ...children) => {
   return element;
 };
 
-/** The next of 1, 2, 5 times a power of ten: a round top for the axis. */
+/** A round top for the axis, whose half is round, too. */
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 2, 4, 5, 10].map((n) => n * power).find((n) => n >= value);
+  return [1, 2, 3, 4, 6, 8, 10].map((n) => n * power).find((n) => n >= value);
 }
 
 const LEFT = 46, BOTTOM = 20; // px
