@@ -184,7 +184,8 @@ impl<'a> Json<'a> {
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     // What is escaped, or begins the UTF-8 of something that is: 0xC2 of U+0080 and on, 0xE2 of U+2028.
-    let may_be_escaped = |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2 | 0xe2);
+    let may_be_escaped =
+        |byte| (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2);
     if first_byte(text.as_bytes(), may_be_escaped).is_none() {
         out.push_str(text);
         out.push('"');
@@ -298,11 +299,11 @@ impl<'a> Reader<'a> {
     fn object(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
         let depth = self.deeper(depth)?;
         self.at += 1;
-        let mut members = Vec::new();
         self.skip_space();
         if self.take(b'}') {
-            return Ok(Json::Object(members));
+            return Ok(Json::Object(Vec::new()));
         }
+        let mut members = Vec::with_capacity(8);
         loop {
             self.skip_space();
             if self.peek() != Some(b'"') {
@@ -389,7 +390,7 @@ impl<'a> Reader<'a> {
     /// Moves to the next quote or backslash and gives its place.
     fn plain(&mut self) -> Result<usize, JsonError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        match first_byte(rest, |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+        match first_byte(rest, |byte| (byte < 0x20) | (byte == b'"') | (byte == b'\\')) {
             Some(length) => {
                 self.at += length;
                 match self.peek() {

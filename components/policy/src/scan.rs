@@ -45,7 +45,7 @@ impl<'a> Walk<'a> {
         self.at += 1;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            match first_byte(rest, |byte| matches!(byte, b'"' | b'\\')) {
+            match first_byte(rest, |byte| (byte == b'"') | (byte == b'\\')) {
                 Some(plain) => self.at += plain,
                 None => return Err(ScanError { at: self.text.len() }),
             }

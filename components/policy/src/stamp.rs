@@ -47,11 +47,12 @@ impl Stamp {
         let bits = (time << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b;
 
         let mut id = String::with_capacity(36);
-        for nibble in (0..32_u32).rev() {
-            let value = usize::try_from((bits >> (nibble * 4)) & 0xf).unwrap_or(0);
-            id.push(char::from(HEX.get(value).copied().unwrap_or(b'0')));
-            if matches!(nibble, 24 | 20 | 16 | 12) {
+        for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
                 id.push('-');
+            }
+            for digit in [byte >> 4, byte & 0xf] {
+                id.push(char::from(HEX.get(usize::from(digit)).copied().unwrap_or(b'0')));
             }
         }
         id

@@ -163,7 +163,8 @@ fn read_once(feed: &Feed, asked: &HistoryQuery) -> Result<Read, JoinError> {
         Order::Ascending => until,
         // The next page's `before`, which is excluded.
         Order::Descending if page.more => page.reached + 1,
-        Order::Descending => after + 1,
+        // An empty log has no next seq yet: no cursor that is given lies beyond the head.
+        Order::Descending => (after + 1).min(bounds.head),
     };
     Ok(Read {
         events: page.events,

@@ -28,6 +28,8 @@ const SLOTS: usize = 4096;
 pub(super) struct Index {
     /// For each slot the places of its first anchor and of that behind its last.
     slots: Box<[(u16, u16); SLOTS]>,
+    /// For each slot a bit for every third byte ([`third`]) that an anchor in it goes on with: what most places end at.
+    thirds: Box<[u8; SLOTS]>,
     anchors: Vec<(Head, &'static [u8], Anchor)>,
 }
 
@@ -67,11 +69,17 @@ fn slot(first: u8, second: u8) -> usize {
     (first << 5 ^ second) & (SLOTS - 1)
 }
 
+/// The bit of a third byte. Both cases of a letter have the same.
+fn third(byte: u8) -> u8 {
+    1 << (byte & 7)
+}
+
 impl Index {
     fn of(mut anchors: Vec<(Head, &'static [u8], Anchor)>) -> Index {
         let place = |anchor: &[u8]| slot(at(anchor, 0), at(anchor, 1));
         anchors.sort_by_key(|(_, text, _)| (place(text), std::cmp::Reverse(text.len())));
         let mut slots = Box::new([(0, 0); SLOTS]);
+        let mut thirds = Box::new([0; SLOTS]);
         for ((_, text, _), index) in anchors.iter().zip(0_u16..) {
             if let Some((from, to)) = slots.get_mut(place(text)) {
                 if *from == *to {
@@ -79,28 +87,38 @@ impl Index {
                 }
                 *to = index + 1;
             }
+            if let Some(bits) = thirds.get_mut(place(text)) {
+                // An anchor of two bytes goes on with any.
+                *bits |= text.get(2).map_or(u8::MAX, |byte| third(*byte));
+            }
         }
-        Index { slots, anchors }
+        Index { slots, thirds, anchors }
     }
 
     /// Calls `found` with each anchor and the range where it stands.
     pub(super) fn each(&self, bytes: &[u8], mut found: impl FnMut(Anchor, usize, usize)) {
+        let mut here = |start: usize, a: u8, b: u8, c: u8| {
+            let slot = slot(a, b);
+            if self.thirds.get(slot).is_some_and(|bits| bits & third(c) != 0)
+                && let Some(anchors) = self.slots.get(slot)
+            {
+                self.compare(bytes, start, *anchors, &mut found);
+            }
+        };
         let mut rest = bytes;
         let mut start = 0;
         // Four places at a time: most have nothing, and a loop costs more in a sandbox than its body does here.
-        while let &[a, b, c, d, e, ..] = rest {
-            for (offset, pair) in [(0, (a, b)), (1, (b, c)), (2, (c, d)), (3, (d, e))] {
-                if let Some(anchors) = self.slots.get(slot(pair.0, pair.1)).filter(|(from, to)| from != to) {
-                    self.compare(bytes, start + offset, *anchors, &mut found);
-                }
-            }
+        while let &[a, b, c, d, e, f, ..] = rest {
+            here(start, a, b, c);
+            here(start + 1, b, c, d);
+            here(start + 2, c, d, e);
+            here(start + 3, d, e, f);
             rest = rest.get(4..).unwrap_or_default();
             start += 4;
         }
         while let &[a, b, ..] = rest {
-            if let Some(anchors) = self.slots.get(slot(a, b)).filter(|(from, to)| from != to) {
-                self.compare(bytes, start, *anchors, &mut found);
-            }
+            // Behind the last byte there is none that an anchor of three could have.
+            here(start, a, b, at(rest, 2));
             rest = rest.get(1..).unwrap_or_default();
             start += 1;
         }

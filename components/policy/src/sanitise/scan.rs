@@ -12,6 +12,7 @@ use super::keys::text_may_speak;
 use super::shapes::{Check, Shape};
 use super::view::View;
 use super::{checks, context, special};
+use crate::time;
 
 /// Something to take out of a text: a range of bytes of the original, and the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,11 +75,15 @@ fn layered(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>)
 fn searched(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>) {
     let mut view = View::of(text);
     for round in 0..=ESCAPES {
-        look(&view, depth, layers, &[], findings);
+        let census = look(&view, depth, layers, &[], findings);
         if round < 2
+            && census.line_end
             && let Some((joined, seams)) = view.joined()
         {
             look(&joined, Depth::Shapes, layers, &seams, findings);
+        }
+        if !census.escape {
+            break;
         }
         match view.decoded() {
             Some(decoded) => view = decoded,
@@ -96,10 +101,13 @@ fn plain(text: &[u8]) -> bool {
     if text.len() > 64 {
         return false;
     }
+    if is_moment(text) {
+        return true;
+    }
     // A hash: hexadecimal digits that are no hexadecimal of a text.
     if let Some(head) = text.first_chunk::<16>()
-        && checks::hex(head).is_some_and(|bytes| !bytes.iter().all(|byte| (0x09..0x7f).contains(byte)))
         && text.iter().all(|&byte| member(byte, Alphabet::HexLower))
+        && checks::hex(head).is_some_and(|bytes| !bytes.iter().all(|byte| (0x09..0x7f).contains(byte)))
         && text.iter().any(u8::is_ascii_lowercase)
     {
         return true;
@@ -126,8 +134,15 @@ fn plain(text: &[u8]) -> bool {
     text.len() < 47 && (word == text.len() || !text_may_speak(text))
 }
 
-/// Searches one view. Where `seams` are given, only what lies across one of them is new.
-fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings: &mut Vec<Finding>) {
+/// Whether a text is a time as RFC 3339 writes it, to the nanosecond at most.
+fn is_moment(text: &[u8]) -> bool {
+    matches!(text, [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't', ..])
+        && text.len() <= "2026-01-15T12:00:00.123456789+01:00".len()
+        && std::str::from_utf8(text).is_ok_and(|text| time::parse(text).is_some())
+}
+
+/// Searches one view, and tells what it is made of. Where `seams` are given, only what lies across one of them is new.
+fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings: &mut Vec<Finding>) -> Census {
     let mut scan = Scan::new(view.bytes(), seams);
     let census = Census::of(view.bytes());
     scan.blobs();
@@ -141,7 +156,7 @@ fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings:
     if census.longest >= special::SHORTEST_STRETCH {
         special::stretches(&mut scan);
     }
-    if depth == Depth::Everything {
+    if census.sign && depth == Depth::Everything {
         context::assignments(&mut scan);
     }
     if layers > 0 && census.longest >= encoded::SHORTEST {
@@ -161,6 +176,7 @@ fn look(view: &View<'_>, depth: Depth, layers: usize, seams: &[usize], findings:
             findings.push(Finding { start, end, ..hit });
         }
     }
+    census
 }
 
 /// Across a line end an open-ended token must not take the next line's first word along: a last part that reads as a word and
@@ -258,7 +274,9 @@ impl<'v> Scan<'v> {
         let mut start = 0;
         for (index, byte) in self.bytes.iter().chain(b" ").enumerate() {
             if !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')) {
-                if index - start >= BLOB {
+                // A sign before it is that of a list or of a patch.
+                start += usize::from(matches!(at(self.bytes, start), b'+' | b'/'));
+                if index >= start + BLOB {
                     self.blobs.push((start, index));
                 }
                 start = index + 1;
@@ -266,7 +284,11 @@ impl<'v> Scan<'v> {
         }
     }
 
-    fn in_blob(&self, place: usize) -> bool {
+    fn in_blob(&self, place: usize, end: usize) -> bool {
+        // The last part of an address: base64 has a slash in it too, but hardly an anchor behind one.
+        if end >= place + 3 && place > 0 && at(self.bytes, place - 1) == b'/' {
+            return false;
+        }
         let after = self.blobs.partition_point(|&(start, _)| start < place);
         after.checked_sub(1).and_then(|index| self.blobs.get(index)).is_some_and(|&(_, end)| place < end)
     }
@@ -274,7 +296,7 @@ impl<'v> Scan<'v> {
     fn anchors(&mut self, everything: bool) {
         INDEX.each(self.bytes, |anchor, start, end| match anchor {
             Anchor::Shape(shape) => {
-                if sub(self.bytes, start, end) == shape.anchor.as_bytes() && !self.in_blob(start) {
+                if sub(self.bytes, start, end) == shape.anchor.as_bytes() && !self.in_blob(start, end) {
                     self.shape(shape, start, end);
                 }
             }
@@ -315,7 +337,9 @@ impl<'v> Scan<'v> {
         if end - after < shape.least || end - after > shape.most {
             return;
         }
-        if shape.most != usize::MAX && member(at(self.bytes, end), Alphabet::Word) && self.seam(end, end).is_none() {
+        // `__…__` is set in bold.
+        let goes_on = member(at(self.bytes, end), Alphabet::Word) && sub(self.bytes, end, end + 2) != b"__";
+        if shape.most != usize::MAX && goes_on && self.seam(end, end).is_none() {
             return;
         }
         // Anchor after anchor in one stretch: it was found already, or has been refused often enough.
@@ -376,6 +400,7 @@ fn merge(mut findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Whatever announces a secret, and values of the forms that secrets have.
     #[test]
@@ -414,5 +439,14 @@ mod tests {
             }
         }
         assert!(let_go > 50, "the gate lets nothing go: {let_go}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_holds_nothing(text in "[12][0-9]{3}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][0-2][0-9]:[0-5][0-9])") {
+            let mut findings = Vec::new();
+            searched(&text, Depth::Everything, LAYERS, &mut findings);
+            prop_assert_eq!(findings, []);
+        }
     }
 }

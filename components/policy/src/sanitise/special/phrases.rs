@@ -18,16 +18,17 @@ pub(in super::super) fn seed_phrases(scan: &mut Scan<'_>) {
     if bytes.len() < 12 * 4 {
         return;
     }
-    let mut run: Vec<(u16, usize, usize)> = Vec::new();
+    // Words as long as those of the list, in a row. They are looked up once there are enough: in prose there seldom are.
+    let mut words: Vec<(usize, usize)> = Vec::new();
     let mut tried = 0;
     let mut place = 0;
     while place <= bytes.len() {
         let length = sub(bytes, place, bytes.len()).iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
         if length > 0 {
             let end = place + length;
-            match checks::bip39_word(sub(bytes, place, end)) {
-                Some(number) => run.push((number, place, end)),
-                None => settle_phrases(scan, &mut run, &mut tried),
+            match length {
+                3..=8 => words.push((place, end)),
+                _ => settle_words(scan, &mut words, &mut tried),
             }
             place = end;
             continue;
@@ -55,11 +56,26 @@ pub(in super::super) fn seed_phrases(scan: &mut Scan<'_>) {
                     | b'/'
             );
         if !between {
-            settle_phrases(scan, &mut run, &mut tried);
+            settle_words(scan, &mut words, &mut tried);
         }
         place += 1;
     }
-    settle_phrases(scan, &mut run, &mut tried);
+    settle_words(scan, &mut words, &mut tried);
+}
+
+/// Looks for phrases among words that stand in a row.
+fn settle_words(scan: &mut Scan<'_>, words: &mut Vec<(usize, usize)>, tried: &mut usize) {
+    if words.len() >= FEWEST_WORDS {
+        let mut run = Vec::new();
+        for &(start, end) in words.iter() {
+            match checks::bip39_word(sub(scan.bytes, start, end)) {
+                Some(number) => run.push((number, start, end)),
+                None => settle_phrases(scan, &mut run, tried),
+            }
+        }
+        settle_phrases(scan, &mut run, tried);
+    }
+    words.clear();
 }
 
 /// Longest run of words in which a phrase may begin anywhere; in a longer one, a list, it begins a line.

@@ -7,60 +7,91 @@ use super::super::keys::{Key, classify};
 use crate::json::Json;
 use std::borrow::Cow;
 
+/// Some names, in any case, and the letters and lengths by which nearly every other name is told from them: each name of an event is
+/// looked for in all of these lists.
+struct Names {
+    names: &'static [&'static str],
+    /// A bit for the last five bits of each first letter, which both its cases share.
+    letters: u32,
+    /// A bit for each length; the longest names share one.
+    lengths: u32,
+}
+
+impl Names {
+    #[expect(clippy::indexing_slicing, reason = "for constants: out of bounds would not compile")]
+    const fn of(names: &'static [&'static str]) -> Names {
+        let (mut letters, mut lengths, mut index) = (0, 0, 0);
+        while index < names.len() {
+            let name = names[index].as_bytes();
+            letters |= 1 << (name[0] & 31);
+            lengths |= Self::length(name.len());
+            index += 1;
+        }
+        Names { names, letters, lengths }
+    }
+
+    const fn length(bytes: usize) -> u32 {
+        1 << if bytes < 31 { bytes } else { 31 }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let letter = name.as_bytes().first().is_some_and(|first| self.letters >> (first & 31) & 1 == 1);
+        letter
+            && self.lengths & Self::length(name.len()) != 0
+            && self.names.iter().any(|known| name.eq_ignore_ascii_case(known))
+    }
+}
+
 /// Whether an object under this name says something of the names in it, as rights, messages of errors and descriptions do.
 pub(super) fn speaks_of_names(name: &str) -> bool {
-    one_of(
-        name,
-        &[
-            "permissions",
-            "scopes",
-            "errors",
-            "violations",
-            "validation",
-            "validations",
-            "labels",
-            "translations",
-            "descriptions",
-            "placeholders",
-            "hints",
-            "columns",
-            "types",
-            "features",
-            "capabilities",
-            "constraints",
-        ],
-    )
+    const NAMES: Names = Names::of(&[
+        "permissions",
+        "scopes",
+        "errors",
+        "violations",
+        "validation",
+        "validations",
+        "labels",
+        "translations",
+        "descriptions",
+        "placeholders",
+        "hints",
+        "columns",
+        "types",
+        "features",
+        "capabilities",
+        "constraints",
+    ]);
+    NAMES.has(name)
 }
 
 /// Names beside which a token is a coin, or a piece of a model's text.
 pub(super) fn tells_of_tokens(name: &str) -> bool {
-    one_of(
-        name,
-        &[
-            "logprob",
-            "logprobs",
-            "top_logprobs",
-            "token_address",
-            "token_symbol",
-            "token_decimals",
-            "tokenAddress",
-            "tokenSymbol",
-            "contract_address",
-            "chain_id",
-            "decimals",
-        ],
-    )
+    const NAMES: Names = Names::of(&[
+        "logprob",
+        "logprobs",
+        "top_logprobs",
+        "token_address",
+        "token_symbol",
+        "token_decimals",
+        "tokenAddress",
+        "tokenSymbol",
+        "contract_address",
+        "chain_id",
+        "decimals",
+    ]);
+    NAMES.has(name)
 }
 
 /// Most members of an object in which a name is looked for beside each value: a pair has few, and each costs a look at all.
 const MOST_PAIRED: usize = 16;
 
 /// Members that give another member's name: `{"name": "PASSWORD", "value": "…"}`.
-pub(super) fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
+pub(super) fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Key {
     if !members.iter().any(|(key, _)| is_value_name(key)) {
-        return None;
+        return Key::Plain;
     }
-    members.iter().find_map(|(key, value)| {
+    let mut names = members.iter().filter_map(|(key, value)| {
         let name = value.as_str().filter(|name| name.len() <= 64 && name.split_whitespace().count() <= 4)?;
         let lower = key.to_ascii_lowercase();
         let kind = match lower.as_str() {
@@ -85,15 +116,21 @@ pub(super) fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'sta
             _ => return None,
         };
         match classify(name) {
-            Key::Secret { kind: "token", .. } if !kind => None,
-            Key::Secret { kind, .. } => Some(kind),
-            _ => None,
+            Key::Secret { kind: "token", .. } if !kind => Some(Key::Maybe("token")),
+            Key::Plain => None,
+            key => Some(key),
         }
-    })
+    });
+    let first = names.next().unwrap_or(Key::Plain);
+    if matches!(first, Key::Maybe(_)) {
+        names.find(|key| matches!(key, Key::Secret { .. })).unwrap_or(first)
+    } else {
+        first
+    }
 }
 
 pub(super) fn is_value_name(key: &str) -> bool {
-    const NAMES: &[&str] = &[
+    const NAMES: Names = Names::of(&[
         "value",
         "val",
         "v",
@@ -121,27 +158,37 @@ pub(super) fn is_value_name(key: &str) -> bool {
         "input",
         "header_value",
         "headervalue",
-    ];
+    ]);
     let ends = key.len() < 24 && key.as_bytes().last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(b"value"));
-    ends || one_of(key, NAMES)
-}
-
-/// Whether a name is one of some, in any case.
-pub(super) fn one_of(key: &str, names: &[&str]) -> bool {
-    names.iter().any(|name| key.eq_ignore_ascii_case(name))
+    ends || NAMES.has(key)
 }
 
 /// Whether a member names the program whose arguments stand in another.
 pub(super) fn is_command(key: &str) -> bool {
-    one_of(key, &["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"])
+    const NAMES: Names = Names::of(&["command", "cmd", "program", "executable", "exe", "binary", "bin", "entrypoint"]);
+    NAMES.has(key)
 }
 
 pub(super) fn is_arguments(key: &str) -> bool {
-    one_of(key, &["args", "argv", "arguments", "params", "parameters", "options"])
+    const NAMES: Names = Names::of(&["args", "argv", "arguments", "params", "parameters", "options"]);
+    NAMES.has(key)
 }
 
 pub(super) fn is_login(key: &str) -> bool {
-    one_of(key, &["user", "username", "login", "email", "user_name", "account", "host", "hostname"])
+    const NAMES: Names = Names::of(&["user", "username", "login", "email", "user_name", "account", "host", "hostname"]);
+    NAMES.has(key)
+}
+
+/// Whether a member names who logs in by a secret that stands beside it (Vault's logins of programs).
+pub(super) fn is_role(key: &str) -> bool {
+    const NAMES: Names = Names::of(&["role_id", "accessorid", "secret_id_accessor"]);
+    NAMES.has(key)
+}
+
+/// That secret, whose name is an id's elsewhere.
+pub(super) fn is_role_secret(key: &str) -> bool {
+    const NAMES: Names = Names::of(&["secretid", "secret_id"]);
+    NAMES.has(key)
 }
 
 pub(super) fn is_header_list(key: &str) -> bool {
