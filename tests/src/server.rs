@@ -142,11 +142,7 @@ impl Server {
 
     /// The CPU time that it has used so far, in steps of 10 ms.
     pub fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
-        // Behind the name, which may hold anything: the 12th and the 13th field are ticks of 1/100 s.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum();
-        Duration::from_millis(ticks * 10)
+        Duration::from_millis(ticks(self.child.id()) * 10)
     }
 
     /// Waits for the server's end.
@@ -292,4 +288,18 @@ fn collect(pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>, first: Op
             line.clear();
         }
     });
+}
+
+/// Ticks of 1/100 s that a process has taken, with those that it has started (a real Spin has a program that starts it,
+/// and one that it starts).
+fn ticks(pid: u32) -> u64 {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return 0 };
+    // Behind the name, which may hold anything, the 12th and the 13th field.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let own: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum();
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let started = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    own + started
+        .map(|pids| pids.split_whitespace().filter_map(|pid| pid.parse().ok()).map(ticks).sum::<u64>())
+        .sum::<u64>()
 }

@@ -301,3 +301,13 @@ fn publishers_at_once_each_get_their_own_seqs() {
     let page = server.http().history("since=earliest&limit=1000");
     assert_eq!(seqs(page["events"].as_array().unwrap()), all, "each seq once, and nothing else");
 }
+
+#[test]
+fn the_index_is_of_a_list_also_of_one() {
+    let server = Server::start(&[]);
+    let http = server.http();
+    assert_eq!(http.post("/api/events", &json!({"source": "s"})).problem(422).get("index"), None);
+    assert_eq!(http.post("/api/events", &json!([{"source": "s"}])).problem(422)["index"], 0);
+    let line = http.post_bytes("/api/events", "application/x-ndjson", b"{\"source\":\"s\"}\n");
+    assert_eq!(line.problem(422)["index"], 0);
+}

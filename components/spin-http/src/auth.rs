@@ -214,7 +214,7 @@ pub(crate) fn verify(config: &Config, token: &str) -> Result<Claims, &'static st
 /// A date's whole seconds; negative ones and what is no number are none.
 fn whole_seconds(date: f64) -> Option<u64> {
     const MAX: f64 = 9_007_199_254_740_992.0;
-    if !(date >= 0.0) {
+    if date.is_nan() || date < 0.0 {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2^53 was just checked")]

@@ -142,7 +142,8 @@ fn read_once(asked: &HistoryQuery) -> Result<Read, JoinError> {
         Order::Ascending => until,
         // The next page's `before`, which is excluded.
         Order::Descending if page.more => page.reached.saturating_add(1),
-        Order::Descending => after.saturating_add(1),
+        // An empty log has no next seq yet: no cursor that is given lies beyond the head.
+        Order::Descending => after.saturating_add(1).min(bounds.head),
     };
     let skipped = origin.and_then(|origin| origin.pruned);
     Ok(Read { events: page.events, skipped, next, more: page.more, bounds })

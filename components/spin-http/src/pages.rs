@@ -63,9 +63,7 @@ pub(crate) fn file(path: &str, request: &HeaderMap) -> Option<Response<Body>> {
 
 /// 304: the client has it.
 pub(crate) fn known() -> Response<Body> {
-    let mut response = reply::full(StatusCode::NOT_MODIFIED, "", "");
-    response.headers_mut().remove("content-length");
-    response
+    reply::full(StatusCode::NOT_MODIFIED, "", "")
 }
 
 /// A file that `build.rs` has packed.

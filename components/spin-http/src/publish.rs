@@ -33,13 +33,25 @@ pub(crate) async fn publish(config: &Config, request: Request) -> Result<Respons
     auth::identify(config, request.headers())?.require(Scope::Publish)?;
     let format = body_format(request.headers())?;
     let bytes = read_body(request, config.max_body_bytes).await?;
-    let (receipts, types) = append(format, bytes, config.limits)?;
+    let is_batch = is_batch(format, &bytes);
+    // Of one event alone there is no `index` to tell.
+    let appended = append(format, bytes, config.limits);
+    let (receipts, types) = appended.map_err(|problem| if is_batch { problem } else { problem.at(None) })?;
     wake::appended(config, &types);
     let epoch = event_store::bounds()?.epoch;
     let events: Vec<Value> = receipts.into_iter().map(|receipt| to_json(&epoch, receipt)).collect();
     retention::maybe_trim(config);
     let body = json!({ "events": events }).to_string();
     Ok(reply::full(StatusCode::CREATED, "application/json", body))
+}
+
+/// Whether a body is a list of events, of one as well.
+fn is_batch(format: BodyFormat, bytes: &[u8]) -> bool {
+    match format {
+        BodyFormat::Json => bytes.trim_ascii_start().starts_with(b"["),
+        BodyFormat::CloudEvent => false,
+        BodyFormat::Ndjson | BodyFormat::CloudEventBatch => true,
+    }
 }
 
 /// Through the user's rules into the log. Also the types of what was appended.

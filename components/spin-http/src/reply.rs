@@ -34,8 +34,10 @@ fn described(status: StatusCode, content_type: &'static str, body: Bytes) -> Res
 pub(crate) fn whole(response: Response<impl Into<Bytes>>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
     let body = body.into();
-    // Spin sends what has no length in chunks.
-    head.headers.insert("content-length", HeaderValue::from(body.len()));
+    // Spin sends what has no length in chunks; but these have no body that could have one (RFC 9110, section 8.6).
+    if !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        head.headers.insert("content-length", HeaderValue::from(body.len()));
+    }
     let pieces: Pieces =
         if body.is_empty() { Box::pin(stream::empty()) } else { Box::pin(stream::iter([Ok(Frame::data(body))])) };
     Response::from_parts(head, StreamBody::new(pieces))

@@ -14,6 +14,13 @@ use crate::problem::{self, Cause, Problem};
 use crate::reply::{self, Body};
 use crate::{grip, history, pages, painted, publish, session, state, stream as live};
 
+const HEALTH: &str = "/healthz";
+
+/// `GET /healthz`: an instance answers.
+fn alive() -> Response<Body> {
+    reply::text("ok\n")
+}
+
 /// Answer a request. Never fails: what goes wrong is an answer, too.
 pub(crate) async fn answer(request: Request) -> Response<Body> {
     let is_head = *request.method() == Method::HEAD;
@@ -29,15 +36,12 @@ pub(crate) async fn answer(request: Request) -> Response<Body> {
 async fn open(request: Request) -> Result<Response<Body>, Problem> {
     let path = request.uri().path().to_owned();
     let host = host(&request);
-    let config = config::get().await;
-    // Alive is alive, whatever is missing.
-    if path == "/healthz" && matches!(*request.method(), Method::GET | Method::HEAD) {
-        if let Ok(config) = config {
-            doors::check_host(request.headers(), host.as_deref(), &config.allowed)?;
-        }
-        return Ok(reply::text("ok\n"));
-    }
-    let config = config?;
+    let config = match config::get().await {
+        Ok(config) => config,
+        // Alive is alive, whatever is missing.
+        Err(_) if path == HEALTH && matches!(*request.method(), Method::GET | Method::HEAD) => return Ok(alive()),
+        Err(problem) => return Err(problem),
+    };
     let headers = request.headers();
     doors::check_host(headers, host.as_deref(), &config.allowed)?;
     let standing = doors::check(request.method(), headers, host.as_deref(), &config.allowed)?;
@@ -84,6 +88,7 @@ async fn route(
         "/swarm/live" if reads => painted::live(config, headers, &query).await,
         "/swarm/events" if reads => painted::log(config, headers, &query).await,
         "/api/session" if *request.method() == Method::DELETE => session::destroy(config, headers, host),
+        HEALTH if reads => Ok(alive()),
         // The store can be read; where it cannot, the application's log says why.
         "/readyz" if reads => Ok(event_store::bounds().map(|_| reply::text("ready\n"))?),
         "/ws" if reads => Err(Problem::new(
@@ -116,7 +121,7 @@ fn rest(config: &Config, path: &str, reads: bool, headers: &HeaderMap) -> Result
         return Ok(response);
     }
     if let Some(id) = id {
-        let id = percent_decode_str(id).decode_utf8().map_err(|_| Problem::not_found("no event has such an id"))?;
+        let id = percent_decode_str(id).decode_utf8().map_err(|_| Problem::no_such_event())?;
         return history::event(config, headers, &id);
     }
     pages::file(path, headers).ok_or_else(|| Problem::not_found("there is no such route"))
