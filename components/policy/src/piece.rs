@@ -165,7 +165,9 @@ mod lanes {
     #[inline]
     pub(super) fn equal(lanes: Lanes, byte: u8) -> Lanes {
         // A byte without a bit is the one whose seven lower bits carry nothing into the highest, and which has not that either.
-        lanes.map(|lane| lane ^ u64::from_ne_bytes([byte; 8])).map(|lane| !((lane & OTHERS) + OTHERS | lane) & HIGHEST)
+        lanes
+            .map(|lane| lane ^ u64::from_ne_bytes([byte; 8]))
+            .map(|lane| !(((lane & OTHERS) + OTHERS) | lane) & HIGHEST)
     }
 
     #[inline]
