@@ -5,13 +5,18 @@ use libfuzzer_sys::fuzz_target;
 
 // The file alone: the whole server would take minutes to build with a sanitiser, and adds nothing.
 #[allow(dead_code, reason = "the writing half is not fuzzed")]
-#[path = "../../host/src/hub/websocket.rs"]
-mod websocket;
+#[path = "../../host/src/hub"]
+mod hub {
+    pub mod websocket;
+}
 
-use websocket::{Decoder, Incoming, MAX_MESSAGE, Violation};
+use hub::websocket::decoder::{Decoder, Incoming, Violation};
 
-fn decode(pieces: impl Iterator<Item = impl AsRef<[u8]>>) -> (Vec<Incoming>, Option<Violation>) {
-    let (mut decoder, mut all) = (Decoder::default(), Vec::new());
+/// Small, so that it is met.
+const MAX_MESSAGE: usize = 300;
+
+fn decode(deflate: bool, pieces: impl Iterator<Item = impl AsRef<[u8]>>) -> (Vec<Incoming>, Option<Violation>) {
+    let (mut decoder, mut all) = (Decoder::new(deflate, MAX_MESSAGE), Vec::new());
     for piece in pieces {
         decoder.push(piece.as_ref());
         loop {
@@ -27,8 +32,9 @@ fn decode(pieces: impl Iterator<Item = impl AsRef<[u8]>>) -> (Vec<Incoming>, Opt
 
 fuzz_target!(|input: &[u8]| {
     let Some((first, bytes)) = input.split_first() else { return };
-    let whole = decode(std::iter::once(bytes));
-    let cut = decode(bytes.chunks(usize::from(*first).max(1)));
+    let (deflate, size) = (first & 0x80 != 0, usize::from(first & 0x7f).max(1));
+    let whole = decode(deflate, std::iter::once(bytes));
+    let cut = decode(deflate, bytes.chunks(size));
     assert_eq!(whole, cut);
     for incoming in whole.0 {
         match incoming {

@@ -1,6 +1,6 @@
 /**
- * `<activity-feed src="/ws" types="task.*" limit="50">`: a live list of events (docs/embedding.md). Never shows one twice or
- * out of order; what was left out is a line; events become text only. `Link` is a connection, `Source` one for all tabs.
+ * `<activity-feed src="/ws" types="task.*" limit="50">`: a live list of events (docs/embedding.md). None twice
+ * or out of order; what was left out is a line; events become text only.
  *
  * @typedef {{id: string, seq: number, prev?: number, cursor: string, event_type: string, source: string, task_id?: string,
  *   agent_id?: string, timestamp: string, data: Object, display: {icon: string, label: string, text: string}}} FeedEvent
@@ -10,12 +10,12 @@
  */
 (() => {
   const ROOT = new URL('..', document.currentScript?.src || document.baseURI);
-  // ms: between attempts, before jitter; for a first frame; for a sign of life when somebody looks.
-  const FIRST_WAIT = 500, LAST_WAIT = 20_000, OPEN_WAIT = 8_000, ANSWER_WAIT = 2_500;
+  // ms
+  const OPEN_WAIT = 8_000, ANSWER_WAIT = 2_500;
   const STOP = { 4000: 'refused', 4001: 'signed-out', 4003: 'refused', 4008: 'refused', refused: 'refused' };
 
-  const seqOf = (cursor) => Number(cursor.slice(cursor.lastIndexOf(':') + 1));
-  const epochOf = (cursor) => cursor.slice(0, cursor.lastIndexOf(':'));
+  const seqOf = (cursor) => Number(cursor.split(':')[1]);
+  const epochOf = (cursor) => cursor.split(':')[0];
 
   /** An address with the feed's filters. */
   const address = ({ api, filters }, path, query) => {
@@ -31,7 +31,7 @@
     return fetch(address(options, path, query), { signal, headers: token ? { authorization: `Bearer ${token}` } : {} });
   };
 
-  /** Make an element. `on…` are listeners, a class is a part too, strings become text. */
+  /** Make an element. `on…` are listeners, a class is a part too. */
   const h = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
@@ -42,6 +42,8 @@
     element.append(...children);
     return element;
   };
+
+  const say = (element, text) => element.textContent === text || (element.textContent = text);
 
   /** How far one view of the log has got. */
   class Position {
@@ -66,7 +68,7 @@
     }
   }
 
-  /** One connection to the server: WebSocket, else SSE, else polling. Hands on each frame once and in order. */
+  /** One connection: WebSocket, else SSE, else polling. Hands on each frame once and in order. */
   class Link {
     position = new Position();
     #mode = 'websocket';
@@ -75,7 +77,7 @@
     #waiting = false;
     #next = 0; // when WebSocket is tried again
     #heard = 0; // when something came last
-    #since = 0; // when it became live; 0: it is not
+    #since = 0; // when it became live, or 0
     #failures = 0;
     #why = ''; // the server's words for a refusal
     #socket = null;
@@ -108,8 +110,8 @@
       while (!this.#over) {
         const turn = this.#turn = new AbortController();
         const asking = setInterval(() => this.#askState(turn).catch(() => {}), 3_000);
-        const renewing = setInterval(() => this.#status(), 300_000); // the cookie lasts 15 min from its last use
-        let end = await this[this.#mode](turn).catch((error) => error); // a close code, `gap`, or what went wrong
+        const renewing = setInterval(() => this.#status(), 300_000); // the cookie lasts 15 min
+        let end = await this[this.#mode](turn).catch((error) => error); // a close code, `gap` …
         clearInterval(asking);
         clearInterval(renewing);
         turn.abort();
@@ -128,7 +130,7 @@
         } else if (Date.now() > this.#next) this.#mode = 'websocket';
         if (STOP[end]) return this.#say(STOP[end]);
         this.#say(navigator.onLine ? 'reconnecting' : 'offline');
-        const most = Math.min(LAST_WAIT, FIRST_WAIT * 2 ** (this.#failures - 1));
+        const most = Math.min(20_000, 250 * 2 ** this.#failures);
         const least = end > 4100 && end < 4200 ? 1_000 : end?.retry ?? 0;
         if (/^(4201|4202|gap)$/.test(end) && this.#failures < 2) continue;
         this.#turn = new AbortController();
@@ -141,9 +143,9 @@
       }
     }
 
-    /** What a plain request is answered; 0: nothing. */
+    /** A plain request's answer; 0: none. */
     #status() {
-      return get(this.options, 'api/events', { limit: 1 }).then((answer) => answer.status, () => 0);
+      return get(this.options, 'api/events', { limit: 1 }).then(({ status }) => status, () => 0);
     }
 
     #say(state) {
@@ -230,7 +232,7 @@
     }
 
     async sse(turn) {
-      // The server says something every 15 s, unless a proxy holds it back.
+      // A proxy may hold it back.
       let patience = setTimeout(() => turn.abort(), OPEN_WAIT);
       const answer = await this.#ask('api/events/stream', this.#start, turn);
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -264,7 +266,7 @@
       } while (Date.now() < this.#next);
     }
 
-    /** Without a socket the state is asked for. */
+    /** Without a socket. */
     async #askState({ signal }) {
       if (!this.options.state || !this.#since || this.#socket) return;
       const answer = await get({ ...this.options, filters: {} }, 'api/state', {}, signal);
@@ -272,10 +274,10 @@
     }
   }
 
-  /** One connection for all tabs: who holds the Web Lock has the `Link`. Each keeps its position, so a change of leader loses nothing. */
+  /** One connection for all tabs: who holds the Web Lock has the `Link`. Each keeps its position: nothing is lost with a leader. */
   class Source {
     position = new Position();
-    status = { state: 'connecting', transport: '', shared: false, message: '' };
+    status = /** @type {Status} */ ({ state: 'connecting' });
     #id = Math.random();
     /** For a tab that joins: the newest frames, complete after `floor`, and the state. */
     #known = { recent: [], floor: '', state: null };
@@ -287,7 +289,6 @@
     #heard = 0; // the leader, last
     #others = false;
 
-    /** @param {string} name  of those who share */
     constructor(options, name, onFrame, onStatus) {
       Object.assign(this, { options, name, onFrame, onStatus });
     }
@@ -325,7 +326,7 @@
       });
       navigator.locks.request(this.name, steal ? { steal } : { signal: away.signal }, lead).catch(() => {
         if (!this.#channel || away.signal.aborted) return;
-        this.link?.stop(); // another tab took the lead
+        this.link?.stop(); // another leads
         this.link = null;
         this.#queue();
       });
@@ -337,7 +338,7 @@
       this.#channel?.postMessage({ lead: true });
     }
 
-    /** Ask the leader for what is missing; replace one that sleeps. */
+    /** Ask the leader, replace one that sleeps. */
     #call() {
       this.#channel?.postMessage({ hello: this.#id });
       clearTimeout(this.#alarm);
@@ -378,7 +379,7 @@
       const known = this.#known;
       if (type === 'state') known.state = frame;
       else {
-        if (payload?.to === null) this.position = new Position(); // another log
+        if (payload?.to === null) this.position = new Position();
         const fresh = this.position.take(frame);
         if (!fresh) return fresh === null && this.#call();
         const { cursor, seq } = this.position;
@@ -420,8 +421,9 @@
     .header { display: flex; align-items: center; gap: 8px; padding: 12px 16px; }
     .title { flex: 1; margin: 0; font-size: 12px; letter-spacing: .08em; }
     .word, .tool, .chip, .time, .day { color: var(--af-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
+    .gap, .note, dt, .key { color: var(--af-muted); }
     .light { width: 8px; height: 8px; border-radius: 50%; background: var(--af-line); }
-    [data-state=live] .light { background: #e44; animation: pulse 2s infinite; }
+    [status=live] .light { background: #e44; animation: pulse 2s infinite; }
     @keyframes pulse { 50% { opacity: .4; } }
     @keyframes new { from { opacity: 0; } }
     button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: start; }
@@ -433,48 +435,57 @@
     .chip::before { content: '● '; color: var(--kind); }
     .chip[aria-pressed=true] { border-color: var(--kind); color: var(--af-fg); }
     .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow: auto; border-block: 1px solid var(--af-line); }
-    .top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
+    #top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
     .list:not(:empty) ~ slot { display: none; }
-    .list, .list ol { list-style: none; margin: 0; padding: 0; }
+    ol { list-style: none; margin: 0; padding: 0; }
     .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
     .line:hover, .open > .line, .details, .tool:hover { background: var(--af-hover); }
     .icon { flex: none; width: 1.4em; text-align: center; }
     .text { flex: 1; overflow: hidden; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
     .bad .text { color: var(--af-error); }
     .day { padding: 10px 16px 4px; }
-    .gap { color: var(--af-muted); }
     .gap ol { padding-inline-start: 24px; }
     .new { animation: new .25s; }
     .pill { position: absolute; inset-inline: 0; z-index: 1; margin: 8px auto; width: max-content; padding: 5px 14px; border-radius: 20px;
       background: var(--af-accent); color: var(--af-bg); font-size: 12px; }
-    .note { padding: 40px 24px; text-align: center; color: var(--af-muted); }
+    .note { padding: 40px 24px; text-align: center; }
     .footer { padding: 10px; text-align: center; }
     a, b { color: var(--af-accent); font-weight: inherit; text-decoration: none; }
     .details { padding: 4px 16px 12px 48px; font-size: 12.5px; overflow-wrap: anywhere; }
     dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 14px; margin: 0 0 10px; }
-    dt, .key { color: var(--af-muted); }
     dd { margin: 0; }
-    .tree { font-family: ui-monospace, monospace; max-height: 320px; overflow: auto; }
+    .tree { font-family: monospace; max-height: 320px; overflow: auto; }
     details > :not(summary) { padding-inline-start: 16px; }
-    .quiet { position: absolute; clip-path: inset(50%); }
+    #said { position: absolute; clip-path: inset(50%); }
     @media (pointer: coarse) { .line { padding-block: 13px; } .chip, .tool, .pill { min-height: 44px; } .chips { min-height: 56px; } dd a { display: inline-block; } dd a, summary { line-height: 2; } }
     @media (prefers-reduced-motion) { * { animation: none !important; } }
     @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
   `);
 
-  const clock = new Intl.DateTimeFormat([], { timeStyle: 'medium', hourCycle: 'h23' });
-  const exact = new Intl.DateTimeFormat([], { dateStyle: 'full', timeStyle: 'long' });
+  /** Formatters are slow: the last answer is kept. */
+  const reads = (options) => {
+    const format = new Intl.DateTimeFormat([], options);
+    let last, text;
+    return (time) => {
+      const date = new Date(time);
+      if (last !== (last = String(date))) text = format.format(date);
+      return text;
+    };
+  };
+  const clock = reads({ timeStyle: 'medium', hourCycle: 'h23' });
+  const exact = reads({ dateStyle: 'full', timeStyle: 'long' });
+  const dayOf = reads({ dateStyle: 'full' });
   const kindOf = (type) => type.split('.', 1)[0];
   const paint = (element, kind) => {
     element.style.setProperty('--kind', `var(--af-${kind}, var(--af-system))`);
     return element;
   };
-  const day = new Intl.DateTimeFormat([], { dateStyle: 'full' });
-  const dayOf = (timestamp) => day.format(new Date(timestamp));
   const ago = (date) => {
     const s = (Date.now() - date) / 1000;
     return s < 5 ? 'now' : s < 90 ? `${s | 0}s` : s < 5_400 ? `${s / 60 | 0}m` : s < 129_600 ? `${s / 3_600 | 0}h` : `${s / 86_400 | 0}d`;
   };
+
+  const between = (...what) => h('li', { class: 'day' }, ...what);
 
   /** A JSON value, built as it is opened. */
   const tree = (key, value, open) => {
@@ -488,8 +499,12 @@
 
   const button = (name, onclick, more) => h('button', { class: 'tool', type: 'button', onclick, ...more }, name);
   const copy = (name, text) => button(name, async ({ target }) => {
-    await navigator.clipboard.writeText(text).catch(() => prompt(name, text));
-    target.textContent = 'Copied';
+    try {
+      await navigator.clipboard.writeText(text);
+      target.textContent = 'Copied';
+    } catch {
+      prompt(name, text);
+    }
   });
 
   /** All of an event. @param {FeedEvent} event @param {URL} api  the server's root */
@@ -499,16 +514,13 @@
     const facts = ['event_type', 'source', 'task_id', 'agent_id'].filter((name) => event[name])
       .map((name) => [name, h('a', { href: link({ [name.replace('event_', '')]: event[name] }) }, event[name])]);
     return h('div', { class: 'details' },
-      h('dl', {}, ...[...facts, ['time', `${exact.format(new Date(timestamp))} · ${timestamp}`], ['id', `${id} · seq ${seq}`]]
+      h('dl', {}, ...[...facts, ['time', `${exact(timestamp)} · ${timestamp}`], ['id', `${id} · seq ${seq}`]]
         .flatMap(([name, value]) => [h('dt', {}, name.replace('_', ' ')), h('dd', { dir: 'auto' }, value)])),
       h('div', { class: 'tree', tabindex: '0' }, tree('data', event.data, true)),
       copy('Copy JSON', JSON.stringify(event, null, 2)), copy('Copy link', link({ event: id })));
   };
 
-  /**
-   * The list. Fires `event` (`detail` is a FeedEvent), `skipped` (Skipped), `status` (Status), and `state` where the
-   * attribute `state` asks for it.
-   */
+  /** The list. Fires `event`, `skipped`, `status` and `state`, with a FeedEvent, Skipped, Status … as `detail`. */
   class ActivityFeed extends HTMLElement {
     static observedAttributes = ['types', 'sources', 'task-ids', 'agent-ids', 'src', 'limit'];
     static detailsOf = detailsOf;
@@ -517,16 +529,19 @@
     #options = null;
     #token = '';
     #pending = /** @type {Frame[]} */ ([]); // at most `limit`
-    #fresh = 0; // how many came since
+    #rows = []; // made of them, to be shown
+    #fresh = 0; // how many came
     #shows = new WeakMap(); // li → FeedEvent or Skipped
     #counts = new Map(); // kind → its count and chip
     #kinds = new Set(); // the chips that are pressed
     #paused = false;
-    #hover = 0; // until when the pointer holds the list
+    #hover = 0; // until when the pointer holds the list, for it may rest
     #away = false; // its top is out of sight
-    #frameDue = 0;
+    #due = 0;
+    #entry = {}; // the line where Tab enters
+    #released = false; // until all is shown
     #said = 0;
-    #gone = null; // ends the listeners
+    #gone = null; // ends listeners
 
     constructor() {
       super();
@@ -535,14 +550,13 @@
         word: h('span', { class: 'word' }),
         chips: h('div', { class: 'chips', role: 'group', 'aria-label': 'Show only' }),
         pill: button('', () => this.#release(), { class: 'pill', hidden: true }),
-        top: h('div', { class: 'top' }),
+        top: h('div', { id: 'top' }),
         list: h('ol', { class: 'list', 'aria-label': 'Newest first', onclick: (click) => this.#click(click), onkeydown: (key) => this.#key(key) }),
         note: h('div', { class: 'note' }),
         all: h('a', { class: 'all' }, 'Show All Events'),
-        quiet: h('div', { class: 'quiet', 'aria-live': 'polite' }),
+        quiet: h('div', { id: 'said', 'aria-live': 'polite' }),
       };
       const check = () => this.#schedule();
-      // A pointer that rests, as on a wall, does not hold the list for ever.
       const hover = ({ type, pointerType }) => {
         this.#hover = type === 'pointermove' && pointerType === 'mouse' ? Date.now() + 30_000 : 0;
         check();
@@ -573,18 +587,15 @@
       return this.#source?.status;
     }
 
-    get #clock() {
-      return this.getAttribute('time') === 'clock';
-    }
-
     connectedCallback() {
       this.$.panel.classList.toggle('auto', getComputedStyle(this).colorScheme === 'normal');
       const { signal } = (this.#gone = new AbortController());
-      const wake = () => document.hidden || this.#source.nudge();
-      addEventListener('online', wake, { signal });
-      document.addEventListener('visibilitychange', wake, { signal });
-      addEventListener('pageshow', ({ persisted }) => (persisted ? this.retry() : wake()), { signal });
-      addEventListener('pagehide', () => this.#source.stop(), { signal });
+      const wake = ({ type, persisted }) => {
+        if (type === 'pagehide') this.#source.stop();
+        else if (persisted) this.retry();
+        else if (!document.hidden) this.#source.nudge();
+      };
+      for (const name of ['online', 'visibilitychange', 'pageshow', 'pagehide']) addEventListener(name, wake, { signal });
       const tick = setInterval(() => this.#second(), 1_000);
       signal.onabort = () => clearInterval(tick);
       this.#start();
@@ -607,6 +618,7 @@
       this.$.chips.replaceChildren();
       this.#counts.clear();
       this.#pending = [];
+      this.#rows = [];
       if (this.isConnected) this.#start();
     }
 
@@ -641,7 +653,7 @@
       this.#options = { ws, api, filters, limit, state, token: async () => (typeof this.#token === 'function' ? this.#token() : this.#token) };
       this.$.all.href = address(this.#options, 'swarm/events', {}).href;
       // Keeps two users apart.
-      const hint = [...String(this.#token)].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) | 0, 0);
+      const hint = String(this.#token).slice(-9);
       const before = this.#source;
       this.#source = new Source(this.#options, JSON.stringify([ws, filters, limit, state, hint]), (frame) => this.#frame(frame), (status) => this.#status(status));
       if (before) this.#source.position = before.position;
@@ -655,17 +667,16 @@
     /** @param {Status} status */
     #status(status) {
       const { state, transport } = status;
-      this.setAttribute('status', state);
       this.setAttribute('transport', transport);
-      this.$.panel.dataset.state = state;
+      for (const element of [this, this.$.panel]) element.setAttribute('status', state);
       this.$.word.textContent = state.replace('-', ' ') + (transport && ` · ${transport}`);
       this.#note();
       this.#fire('status', status);
     }
 
     #note() {
-      const { state, message } = this.status ?? {};
-      // The element's content stands there until there are events.
+      const { state, message } = this.status;
+      // The element's content stands in until there are events.
       const { list } = this.$;
       this.$.note.hidden = !!list.querySelector('li:not([hidden])') || (!list.firstChild && this.children.length && /^(live|conn)/.test(state));
       this.$.note.textContent = message || {
@@ -687,7 +698,7 @@
     #count(kind, count) {
       let entry = this.#counts.get(kind);
       if (!entry) {
-        if (this.#counts.size > 15) return; // not made-up ones without end
+        if (this.#counts.size > 15) return;
         const chip = paint(button(kind, () => this.#choose(kind), { class: 'chip', 'aria-pressed': 'false' }), kind);
         this.#counts.set(kind, (entry = { count: 0, chip }));
         this.$.chips.append(chip);
@@ -703,53 +714,68 @@
     }
 
     #hides(kind) {
-      return this.#kinds.size > 0 && !this.#kinds.has(kind);
+      return this.#kinds.size && !this.#kinds.has(kind);
     }
 
-    #schedule() {
-      this.#frameDue ||= setTimeout(() => requestAnimationFrame(() => {
-        this.#frameDue = 0;
+    /** Rows are made in one task and shown in another, so that none is long. */
+    #schedule(wait = 100) {
+      this.#due ||= setTimeout(() => {
+        this.#due = 0;
         const { list, pill } = this.$;
-        const held = list.firstChild && (this.#paused || this.#away || this.#hover > Date.now() || list.querySelector(':focus-visible, .open'));
-        if (!held) this.#flush();
+        const held = list.firstChild && !this.#released && (this.#paused || this.#away || this.#hover > Date.now() || list.querySelector(':focus-visible, .open'));
+        if (!held) return this.#make();
         pill.hidden = !this.#fresh;
-        pill.textContent = `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`;
-      }), 100);
+        say(pill, `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`);
+      }, wait);
     }
 
     #release() {
       this.$.panel.scrollIntoView({ block: 'nearest' });
-      this.#flush();
-      this.$.pill.hidden = true;
+      this.#released = true;
+      this.#schedule(0);
     }
 
-    /** Show what has come, let go of what is beyond the limit. */
-    #flush() {
-      if (!this.#fresh) return;
-      const { list, quiet } = this.$;
+    #make() {
+      const end = Date.now() + 5; // ms
+      while (this.#pending.length && Date.now() < end) {
+        const { type, payload } = this.#pending.shift();
+        this.#rows.push(type === 'event' ? this.#row(payload) : this.#gap(payload));
+      }
+      const wait = this.#pending.length ? 0 : 100;
+      if (!wait && !this.$.list.firstChild) this.#schedule(0); // the first ones together
+      else if (this.#rows.length) this.#due = requestAnimationFrame(() => this.#flush(wait));
+      else this.#released = false;
+    }
+
+    /** Show what was made. */
+    #flush(wait) {
+      this.#due = 0;
+      if (!this.#rows.length) return; // begun anew
+      const { list, pill, quiet, scroll } = this.$;
       const rows = document.createDocumentFragment();
       if (list.firstChild?.matches('.day')) list.firstChild.remove();
       let old = this.#day(list.firstChild);
-      for (const { type, payload } of this.#pending) {
-        const row = type === 'event' ? this.#row(payload) : this.#gap(payload);
+      for (const row of this.#rows) {
         const next = this.#day(row) ?? old;
-        if (old && next !== old) rows.prepend(h('li', { class: 'day' }, old));
+        if (old && next !== old) rows.prepend(between(old));
         old = next;
         rows.prepend(row);
       }
-      if (old && old !== dayOf(Date.now())) rows.prepend(h('li', { class: 'day' }, old));
+      if (old && old !== dayOf(Date.now())) rows.prepend(between(old));
       list.prepend(rows);
-      requestAnimationFrame(() => (this.$.scroll.scrollTop = 1)); // from 1 on the browser anchors: no layout shift
+      requestAnimationFrame(() => (scroll.scrollTop = 1)); // from 1 on the browser anchors
       while (list.childElementCount > this.#options.limit) list.lastChild.remove();
-      list.querySelector('.line').tabIndex = 0;
-      for (const [kind, { count, chip }] of this.#counts) chip.textContent = `${kind} ${count.toLocaleString()}`;
+      const line = this.#stop(list.querySelector('.line'));
+      if (pill.matches(':focus')) line.focus();
+      pill.hidden = true;
       if (Date.now() - this.#said > 5_000) {
         this.#said = Date.now();
-        quiet.textContent = (this.#fresh > 1 ? `${this.#fresh} new events. ` : '') + (this.#pending.at(-1).payload.display?.text ?? '');
+        quiet.textContent = `${this.#fresh} new. ${this.#shows.get(this.#rows.at(-1)).display?.text ?? ''}`;
       }
-      this.#pending = [];
-      this.#fresh = 0;
+      this.#rows = [];
+      this.#fresh = this.#pending.length;
       this.#note();
+      this.#schedule(wait);
     }
 
     #day(row) {
@@ -771,7 +797,7 @@
       const bad = /error|failed/.test(type);
       return paint(this.#item(event, { class: `row${bad ? ' bad' : ''}${this.#fresh < 4 ? ' new' : ''}`, 'data-kind': kind, hidden: this.#hides(kind) }, display.icon,
         h('span', { class: 'text', dir: 'auto' }, display.text),
-        h('time', { class: 'time', datetime: timestamp, title: exact.format(new Date(timestamp)) }, this.#time(timestamp))), bad ? 'error' : kind);
+        h('time', { class: 'time', datetime: timestamp, title: exact(timestamp) }, this.#time(timestamp))), bad ? 'error' : kind);
     }
 
     /** @param {Skipped} skipped */
@@ -785,23 +811,20 @@
     }
 
     #time(timestamp) {
-      const date = new Date(timestamp);
-      return this.#clock ? clock.format(date) : ago(date);
+      return this.getAttribute('time') === 'clock' ? clock(timestamp) : ago(new Date(timestamp));
     }
 
     #second() {
       if (document.hidden) return;
       this.#schedule();
-      if (this.#clock) return;
-      for (const time of this.$.list.querySelectorAll('time')) {
-        const text = this.#time(time.dateTime);
-        if (time.textContent !== text) time.textContent = text;
-      }
+      for (const [kind, { count, chip }] of this.#counts) say(chip, `${kind} ${count.toLocaleString()}`);
+      for (const time of this.$.list.querySelectorAll('time')) say(time, this.#time(time.dateTime));
     }
 
     #click({ target }) {
       const line = target.closest('.line');
       if (!line) return;
+      line.focus();
       const row = line.parentElement;
       const open = row.classList.toggle('open');
       line.setAttribute('aria-expanded', open);
@@ -816,26 +839,30 @@
       const lines = [...this.$.list.querySelectorAll('.row:not([hidden]) > .line:enabled')];
       const at = lines.indexOf(key.target);
       const line = lines[{ ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: lines.length - 1 }[key.key]];
+      if (key.key === 'Escape') key.target.closest('.open')?.firstChild.click();
       if (at < 0 || !line) return;
       key.preventDefault();
-      key.target.tabIndex = -1;
+      this.#stop(line).focus();
+    }
+
+    #stop(line) {
+      this.#entry.tabIndex = -1;
       line.tabIndex = 0;
-      line.focus();
+      return (this.#entry = line);
     }
 
     /** Show what a `skipped` left out. */
     async #fill(row, { from, to }) {
-      const say = (...what) => h('li', { class: 'day' }, ...what);
-      const below = h('ol', {}, say('Loading…'));
+      const below = h('ol', {}, between('Loading…'));
       row.append(below);
       try {
         const range = { since: from, until: to };
         const answer = await get(this.#options, 'api/events', { ...range, order: 'desc', limit: 100 });
         const { events, more } = await answer.json();
         below.replaceChildren(...events.map((event) => this.#row(event)));
-        if (more) below.append(say(h('a', { href: address(this.#options, 'swarm/events', range).href }, 'All of them')));
+        if (more) below.append(between(h('a', { href: address(this.#options, 'swarm/events', range).href }, 'All of them')));
       } catch {
-        below.replaceChildren(say('Not read. Try again.'));
+        below.replaceChildren(between('Not read. Try again.'));
       }
     }
   }

@@ -193,6 +193,7 @@ function row(event, pause) {
 
 function toggle(item, event) {
   const open = item.classList.toggle('open');
+  item.querySelector('.log-line').focus();
   item.querySelector('.log-line').setAttribute('aria-expanded', String(open));
   if (open) item.append(customElements.get('activity-feed').detailsOf(event, root));
   else item.querySelector('.details').remove();
@@ -306,6 +307,7 @@ byId('copy').addEventListener('click', async ({ currentTarget }) => {
   setTimeout(() => setText(currentTarget, 'Copy link'), 1_500);
 });
 byId('rows').addEventListener('keydown', (event) => {
+  if (event.key === 'Escape') event.target.closest('.open')?.querySelector('.log-line').click();
   const lines = [...byId('rows').querySelectorAll('.log-line')];
   const to = lines.indexOf(event.target) + ({ ArrowDown: 1, ArrowUp: -1 }[event.key] ?? NaN);
   if (lines[to] && event.target.matches('.log-line')) (event.preventDefault(), lines[to].focus());

@@ -8,6 +8,7 @@ const SUMMARY_EVERY = 30_000; // ms; it also keeps the session's cookie fresh
 const KINDS = ['task', 'agent', 'bid', 'auction', 'tool', 'system', 'error', 'other'];
 const STEPS = [['created', 'Created'], ['bidding', 'Bidding'], ['assigned', 'Assigned'], ['started', 'Started'], ['completed', 'Completed'], ['failed', 'Failed']];
 const AGENTS_SHOWN = 12;
+const byName = new Intl.Collator().compare; // localeCompare makes one each time
 const GONE = /^(left|offline|gone|dead|disconnected)$/;
 
 let swarm = null; // what `state` said last
@@ -102,6 +103,7 @@ function drawChart() {
     svg('line', { class: 'grid', x1: LEFT, x2: width, y1: y(value), y2: y(value) }),
     svg('text', { x: LEFT - 8, y: y(value) + 4, 'text-anchor': 'end' }, count(value)),
   ]);
+  const bars = Object.fromEntries(KINDS.map((kind) => [kind, '']));
   minutes.forEach((minute, i) => {
     let base = 0;
     for (const kind of KINDS) {
@@ -109,10 +111,13 @@ function drawChart() {
       if (!n) continue;
       const tall = (n / top) * plot;
       base += tall;
-      parts.push(svg('rect', { class: `k-${kind}`, x: (LEFT + i * step + step * 0.14).toFixed(2), width: (step * 0.72).toFixed(2), y: (8 + plot - base).toFixed(2), height: Math.max(tall - 0.6, 0.6).toFixed(2), rx: 1 }));
+      const wide = (step * 0.72).toFixed(2);
+      bars[kind] += `M${(LEFT + i * step + step * 0.14).toFixed(2)} ${(8 + plot - base).toFixed(2)}h${wide}v${Math.max(tall - 0.6, 0.6).toFixed(2)}h-${wide}z`;
     }
     if (minute.at.getMinutes() % 15 === 0) parts.push(svg('text', { x: LEFT + (i + 0.5) * step, y: height - 3, 'text-anchor': 'middle' }, timeOf(minute.at).slice(0, 5)));
   });
+  // One path a kind: a dozen elements, however many bars.
+  parts.push(...KINDS.filter((kind) => bars[kind]).map((kind) => svg('path', { class: `k-${kind}`, d: bars[kind] })));
   const peak = minutes.reduce((most, minute) => (minute.total > most.total ? minute : most), { total: 0 });
   const total = minutes.reduce((sum, minute) => sum + minute.total, 0);
   const label = `${count(total)} events in the last hour${peak.at ? `, most at ${timeOf(peak.at).slice(0, 5)}: ${count(peak.total)}` : ''}`;
@@ -131,6 +136,10 @@ function pointAt(event) {
 }
 
 // ----------------------------------------------------------------------------------------------------------- the state
+
+/** Not in the task that brought the news. */
+let drawing = 0;
+const drawSoon = () => (drawing ||= requestAnimationFrame(() => ((drawing = 0), showState())));
 
 function showState() {
   if (!swarm || document.hidden) return;
@@ -160,7 +169,7 @@ function showTasks(tasks) {
 
 function showAgents(agents) {
   const rank = (agent) => (GONE.test(agent.status) ? 1 : 0);
-  const sorted = [...agents].sort((a, b) => rank(a) - rank(b) || (a.name || a.id).localeCompare(b.name || b.id)); // by name, so that rows stay where they are
+  const sorted = [...agents].sort((a, b) => rank(a) - rank(b) || byName(a.name || a.id, b.name || b.id)); // by name, so that rows stay where they are
   const shown = allAgents ? sorted : sorted.slice(0, AGENTS_SHOWN);
   keyed(byId('agents'), shown, (agent) => agent.id,
     (agent) => h('li', { class: 'row agent' }, h('span', { class: 'dot' }),
@@ -260,11 +269,12 @@ new ResizeObserver(drawChart).observe(byId('chart'));
 byId('chart').addEventListener('pointermove', pointAt);
 byId('chart').addEventListener('pointerleave', () => setText(byId('chart-word'), 'Last 60 minutes'));
 
+const narrow = matchMedia('(max-width: 820px)'); // a telephone: fewer rows to lay out
 await session();
 await customElements.whenDefined('activity-feed');
 const feed = h('activity-feed', {
-  src: new URL('ws', root), state: true, limit: '100', time: 'clock',
-  onstate: ({ detail }) => ((swarm = detail), showState()),
+  src: new URL('ws', root), state: true, limit: narrow.matches ? '50' : '100', time: 'clock',
+  onstate: ({ detail }) => ((swarm = detail), drawSoon()),
   onevent: ({ detail }) => {
     if (new Date(detail.timestamp).getTime() < summaryAt) return; // a replay, which the summary has counted
     add(detail.event_type, 1);

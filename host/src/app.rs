@@ -90,6 +90,7 @@ impl App {
             engine: &engine,
             feed: Arc::clone(&feed),
             settings,
+            messages: options.messages,
             max_lanes: options.max_lanes,
             metrics: Arc::clone(&metrics),
             tokens: Box::new(SubscribeTokens(Arc::clone(&auth))),
@@ -123,7 +124,14 @@ impl App {
 
     /// Serve until `shutdown`, then drain: readiness goes red, nothing new comes in, everything accepted is answered,
     /// every socket is closed with 4201. `reload` re-reads keys and rules each time it yields.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send, mut reload: impl AsyncFnMut() -> Option<()>) {
+    ///
+    /// # Errors
+    /// The system has no threads for the connections.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()> + Send,
+        mut reload: impl AsyncFnMut() -> Option<()>,
+    ) -> anyhow::Result<()> {
         let Self { options, listener, site, engine, .. } = self;
         let doors = Doors {
             loopback: options.is_loopback(),
@@ -159,13 +167,16 @@ impl App {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = server::serve(listener, router, bounds, Arc::clone(&site.metrics), stop) => {}
+            served = server::serve(listener, router, bounds, Arc::clone(&site.metrics), stop) => {
+                served.context("no threads for connections")?;
+            }
             () = reloading => {}
             () = watch_drain => {}
         }
         let deadline = deadline.unwrap_or_else(Instant::now).max(Instant::now() + Duration::from_millis(500));
         site.hub.drain(deadline).await;
         tracing::info!("stopped");
+        Ok(())
     }
 }
 
@@ -237,7 +248,7 @@ pub struct Ready {
 /// # Errors
 /// See [`App::start`].
 pub fn run(options: &ServeOptions, ready: impl FnOnce(&Ready)) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -250,8 +261,7 @@ pub fn run(options: &ServeOptions, ready: impl FnOnce(&Ready)) -> anyhow::Result
                 _ = interrupt.recv() => {}
             }
         };
-        app.run(shutdown, async || hangup.recv().await).await;
-        anyhow::Ok(())
+        app.run(shutdown, async || hangup.recv().await).await
     })?;
     // Whatever still waits on a thread of its own has had its time.
     runtime.shutdown_timeout(Duration::from_millis(200));

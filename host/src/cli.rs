@@ -9,6 +9,7 @@ mod delivery;
 mod demo;
 mod export;
 mod fields;
+mod help;
 mod import;
 mod input;
 mod log;
@@ -22,7 +23,7 @@ mod upkeep;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::ConfigError;
 
@@ -81,7 +82,8 @@ struct Usage(String);
 /// Reads the arguments of this process and runs what they ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let matches = help::with_examples(Cli::command()).try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors: 0 and stdout; the rest is 2 and stderr.
@@ -95,10 +97,19 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", told(&error));
             ExitCode::from(if error.is::<Usage>() || error.is::<ConfigError>() { 2 } else { 1 })
         }
     }
+}
+
+/// The error and what caused it, each said once: some errors of libraries and of ours name their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match &*told {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
@@ -114,7 +125,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Backup(args) => upkeep::backup(&args),
         Command::Component(command) => component::run(command),
         Command::Bench(args) => bench::run(&args),
-        Command::Man(args) => man::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, help::with_examples(Cli::command())),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "activity-feed", &mut io::stdout().lock());
             Ok(())
@@ -134,5 +145,34 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_is_also_a_variable() {
+        let cli = Cli::command();
+        let (mut left, mut seen) = (vec![&cli], 0);
+        while let Some(command) = left.pop() {
+            left.extend(command.get_subcommands());
+            let named =
+                |option: &&clap::Arg| option.get_long().is_some_and(|name| !["help", "version"].contains(&name));
+            for option in command.get_arguments().filter(named).filter(|option| !option.is_hide_set()) {
+                let variable =
+                    option.get_long().map(|name| format!("ACTIVITY_FEED_{}", name.to_uppercase().replace('-', "_")));
+                let given = option.get_env().map(|name| name.to_string_lossy().into_owned());
+                assert_eq!(given, variable, "{} of {}", option.get_id(), command.get_name());
+                seen += 1;
+            }
+        }
+        assert!(seen > 60, "{seen} options");
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || io::Error::other("no such file");
+        assert_eq!(told(&anyhow::Error::new(cause()).context("cannot read it")), "cannot read it: no such file");
+        assert_eq!(
+            told(&anyhow::Error::new(cause()).context("cannot read it: no such file")),
+            "cannot read it: no such file"
+        );
     }
 }

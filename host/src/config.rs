@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::hub::websocket::MessageLimits;
 use crate::server;
 use crate::web::auth::KeySource;
 use crate::web::origin::Origin;
@@ -189,6 +190,8 @@ pub struct ServeOptions {
     pub max_header_bytes: usize,
     /// Time for a request's headers, and again for its body.
     pub request_timeout: Duration,
+    /// What one WebSocket client may send.
+    pub messages: MessageLimits,
     /// Different subscriptions at once.
     pub max_lanes: usize,
     /// What tokens are verified with.
@@ -227,6 +230,7 @@ impl Default for ServeOptions {
             max_body_bytes: 1_048_576,
             max_header_bytes: server::MAX_HEADER_BYTES,
             request_timeout: server::REQUEST_TIMEOUT,
+            messages: MessageLimits::default(),
             max_lanes: 10_000,
             keys: KeySource::MadeSecretFile(PathBuf::from("activity-feed.db.secret")),
             revoked_file: None,

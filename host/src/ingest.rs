@@ -4,26 +4,25 @@
 //! Always true: the queue is bounded in requests and in bytes, and who finds it full is told so at once. A request that
 //! makes the component fail fails alone.
 
+mod gather;
+
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::engine::words::{Body, PublishLimits, Receipt, Refusal, RefusalCode, Submission};
 use crate::engine::{CallError, EventLog};
 use crate::hub::feed::{Feed, Prepared};
 use crate::metrics::{Kind, Metrics};
+use gather::Gather;
 
 /// Requests that wait.
 const QUEUE: usize = 4_096;
 /// Bytes of the requests that wait, in KiB.
 const QUEUE_KIB: usize = 64 * 1024;
-/// Bytes of one component call (`wit/log`), unless one request alone is larger.
-const CALL_BYTES: usize = 256 * 1024;
-/// Requests of one component call.
-const CALL_REQUESTS: usize = 1_000;
 
 /// What a request comes to.
 pub type Answer = Result<Vec<Receipt>, Refusal>;
@@ -58,7 +57,7 @@ impl Ingest {
         let (queue, requests) = crossbeam_channel::bounded(QUEUE);
         let counted = Arc::clone(&metrics);
         let worker = Worker { event_log, feed, limits, metrics: counted };
-        thread::Builder::new().name("event-log".to_owned()).spawn(move || worker.run(&requests))?;
+        thread::Builder::new().name("event-log".to_owned()).spawn(move || worker.run(Gather::new(requests)))?;
         Ok(Self { queue, room: Arc::new(Semaphore::new(QUEUE_KIB)), metrics })
     }
 
@@ -95,23 +94,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, requests: &Receiver<Request>) {
-        let mut next = None;
-        while let Some(first) = next.take().or_else(|| requests.recv().ok()) {
-            let mut bytes = first.body.bytes.len();
-            let mut batch = vec![first];
-            // The batch has grown while the fsync of the one before was under way; what is there now goes together.
-            while batch.len() < CALL_REQUESTS
-                && let Ok(request) = requests.try_recv()
-            {
-                bytes += request.body.bytes.len();
-                if bytes > CALL_BYTES {
-                    next = Some(request);
-                    break;
-                }
-                batch.push(request);
-            }
-            self.metrics.ingest_queue.set(i64::try_from(requests.len()).unwrap_or(i64::MAX));
+    fn run(mut self, mut requests: Gather) {
+        while let Some(batch) = requests.batch() {
+            self.metrics.ingest_queue.set(i64::try_from(requests.waiting()).unwrap_or(i64::MAX));
             self.append(batch);
         }
     }

@@ -44,6 +44,55 @@ pub struct ReplayResult {
     pub result: &'static str,
 }
 
+/// Every reason that something is refused for: docs/limits.md says what each means.
+const REFUSED: [&str; 31] = [
+    "addresses",
+    "bad_cursor",
+    "bad_filter",
+    "bad_request",
+    "conflict",
+    "connect_rate_per_ip",
+    "connections",
+    "connections_per_ip",
+    "draining",
+    "forbidden",
+    "foreign_host",
+    "foreign_origin",
+    "future_cursor",
+    "header_bytes",
+    "header_timeout",
+    "http_connections",
+    "internal",
+    "invalid",
+    "malformed_http",
+    "method_not_allowed",
+    "not_found",
+    "not_json",
+    "publish_rate",
+    "timeout",
+    "too_large",
+    "too_many",
+    "unauthenticated",
+    "unavailable",
+    "unknown_channel",
+    "unsupported_media_type",
+    "upgrade_required",
+];
+/// Every reason that the server closes a connection for.
+const CLOSED: [&str; 11] = [
+    "bad_message",
+    "broken_framing",
+    "going_away",
+    "message_too_big",
+    "no_subscribe",
+    "not_allowed",
+    "not_utf8",
+    "silent",
+    "token_expired",
+    "too_many_messages",
+    "too_slow",
+];
+
 type Seconds = Counter<f64, AtomicU64>;
 
 /// Everything that is counted.
@@ -150,6 +199,12 @@ impl Metrics {
         }
         for reason in ["rate", "buffer", "slow", "pruned"] {
             drop(self.skipped.get_or_create(&Reason { reason }));
+        }
+        for reason in REFUSED {
+            drop(self.refused.get_or_create(&Reason { reason }));
+        }
+        for reason in CLOSED {
+            drop(self.closed.get_or_create(&Reason { reason }));
         }
         for result in ["recovered", "pruned", "future", "failed"] {
             drop(self.replays.get_or_create(&ReplayResult { result }));

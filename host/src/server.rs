@@ -2,6 +2,8 @@
 //! (time for headers and bodies, bytes and number of headers, connections in all) and ends them all in time when the
 //! server stops. What a request means is the router's; an upgraded socket is no concern of this module any more.
 
+mod threads;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +29,7 @@ use tower::ServiceExt;
 
 use crate::metrics::{Metrics, Reason};
 use crate::web::error::{Cause, Problem};
+use threads::Threads;
 
 /// Time for a request's headers, and again for its body, unless the options say otherwise.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -99,13 +102,17 @@ enum Phase {
 /// Serves `router` till `shutdown` resolves; then accepts nothing new, lets each connection finish what it has begun,
 /// and returns when all have, at latest after the drain time-out. Sockets that were upgraded are not waited for.
 /// What is refused here, before the router sees it, is counted in `metrics`.
+///
+/// # Errors
+/// The system has no threads for the connections.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     options: ServerOptions,
     metrics: Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
-) {
+) -> io::Result<()> {
+    let mut threads = Threads::start()?;
     let permits = Arc::new(Semaphore::new(options.max_connections.saturating_add(SPARE_CONNECTIONS)));
     let (phase, follow) = watch::channel(Phase::Running);
     // Each connection's task holds a sender and never sends: when all are gone, so are the connections.
@@ -116,6 +123,7 @@ pub async fn serve(
             () = &mut shutdown => break,
             accepted = listener.accept() => accepted,
         };
+        let accepted = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -131,8 +139,10 @@ pub async fn serve(
             continue;
         };
         let (router, follow, alive, metrics) = (router.clone(), follow.clone(), alive.clone(), Arc::clone(&metrics));
-        tokio::spawn(async move {
+        threads.spawn(async move {
             let _held = (permit, alive);
+            // It fails only for want of memory; the connection is closed then.
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
             if let Err(error) = connection(stream, peer, router, options, follow).await {
                 count_end(&metrics, peer, &error);
             }
@@ -147,6 +157,7 @@ pub async fn serve(
         // Their tasks see it at once; nothing is left to wait for.
         all_gone.recv().await;
     }
+    Ok(())
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

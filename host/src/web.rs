@@ -176,7 +176,7 @@ async fn renew_cookie(State(site): State<Site>, request: Request, next: Next) ->
 
 /// `POST /api/session`; a page without scripts sends a form.
 async fn sign_in(State(site): State<Site>, request: Request) -> Result<Response, Problem> {
-    if session_form::is_form(request.headers()) {
+    if activity_web::form::is_form(request.headers()) {
         return session_form::submit(&site, request).await;
     }
     session::create(&site.auth, request.headers(), &site.cookie)

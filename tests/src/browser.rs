@@ -108,6 +108,43 @@ impl Browser {
         self.in_session("POST", "/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
 
+    /// Presses a key and lets go of it; named as `KeyboardEvent.key` names it, with `Shift+` before it.
+    #[track_caller]
+    pub fn press(&self, key: &str) {
+        let (modifiers, key) = key.strip_prefix("Shift+").map_or((0, key), |key| (8, key));
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            "Escape" => (27, ""),
+            " " => (32, " "),
+            "End" => (35, ""),
+            "Home" => (36, ""),
+            "ArrowUp" => (38, ""),
+            "ArrowDown" => (40, ""),
+            "/" => (191, "/"),
+            _ => panic!("{key} is not a key that the tests know"),
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            let stroke =
+                json!({"type": kind, "key": key, "windowsVirtualKeyCode": code, "text": text, "modifiers": modifiers});
+            self.cdp("Input.dispatchKeyEvent", &stroke);
+        }
+    }
+
+    /// Freezes the tab as a browser does with one that sleeps, or wakes it.
+    #[track_caller]
+    pub fn freeze(&self, frozen: bool) {
+        let state = if frozen { "frozen" } else { "active" };
+        self.cdp("Page.setWebLifecycleState", &json!({ "state": state }));
+    }
+
+    /// Goes back or forward in the tab's history.
+    #[track_caller]
+    pub fn travel(&self, to: &str) {
+        self.in_session("POST", &format!("/{to}"), &json!({}));
+    }
+
     /// The window as a PNG.
     #[track_caller]
     pub fn screenshot(&self) -> Vec<u8> {

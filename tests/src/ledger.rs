@@ -65,6 +65,7 @@ pub struct Ledger {
     /// Reports, in the order in which they came.
     pub gaps: Vec<Gap>,
     live: bool,
+    exact: bool,
 }
 
 impl Ledger {
@@ -74,7 +75,15 @@ impl Ledger {
         let start = seq_of(&subscribed["from"]);
         assert!(seq_of(&subscribed["to"]) >= start, "a range goes up: {subscribed}");
         let cursor = subscribed["from"].as_str().unwrap_or_default().to_owned();
-        Self { start, settled: start, cursor, delivered: Vec::new(), gaps: Vec::new(), live: false }
+        Self { start, settled: start, cursor, delivered: Vec::new(), gaps: Vec::new(), live: false, exact: false }
+    }
+
+    /// From now on every `prev` must be just where this subscription stood. One that is shared with others by a proxy in
+    /// front of the server may be lower.
+    #[must_use]
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
     }
 
     /// Goes on after a new `subscribed` that was asked for with this ledger's own cursor.
@@ -97,6 +106,7 @@ impl Ledger {
                 assert_eq!(seq_of(&payload["cursor"]), seq, "a cursor says its event's seq: {frame}");
                 assert!(seq > self.settled, "out of order, or twice: settled up to {}, then {frame}", self.settled);
                 assert!(prev <= self.settled, "something was lost: settled up to {}, then {frame}", self.settled);
+                assert!(prev == self.settled || !self.exact, "settled up to {}, then {frame}", self.settled);
                 self.delivered.push(Delivered { seq, at, live: self.live, payload: payload.clone() });
                 self.settle(&payload["cursor"]);
             }

@@ -14,8 +14,11 @@
 pub mod binary;
 pub mod browser;
 pub mod corpus;
+pub mod counted;
 pub mod cutter;
+pub mod echo;
 pub mod events;
+pub mod guests;
 pub mod http;
 pub mod ledger;
 pub mod needs;

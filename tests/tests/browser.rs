@@ -2,14 +2,20 @@
 //! Chromium or chromedriver is missing, unless `ACTIVITY_FEED_REQUIRE_BROWSER=1`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "browser/awake.rs"]
+mod awake;
 #[path = "browser/cuts.rs"]
 mod cuts;
+#[path = "browser/hands.rs"]
+mod hands;
 #[path = "browser/looks.rs"]
 mod looks;
 #[path = "browser/markup.rs"]
 mod markup;
 #[path = "browser/pace.rs"]
 mod pace;
+#[path = "browser/parts.rs"]
+mod parts;
 #[path = "browser/plain.rs"]
 mod plain;
 

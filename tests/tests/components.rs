@@ -3,9 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use activity_feed::cli::component;
@@ -20,6 +19,7 @@ use activity_feed::store::{
     Appended, Bounds, Counts, Event, EventStore, Filter, GroupResult, NewEvent, Page, Query, Seq, StoreError, Summary,
     UnixMs,
 };
+use activity_feed_tests::guests::artifacts;
 
 const LIMITS: PublishLimits = PublishLimits { max_event_bytes: 65_536, max_events: 1_000 };
 
@@ -29,34 +29,8 @@ fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The folder with the built guests and example rules, built once a run. It is the components' own target folder, so
-/// that it is never the one that the outer cargo holds.
-fn artifacts() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let exe = std::env::current_exe().unwrap();
-        let target = exe.ancestors().filter(|a| a.join("CACHEDIR.TAG").is_file()).last().expect("a target folder");
-        let target = target.join("components");
-        for what in [["hostile-guests", "--examples"], ["example-rules", "--lib"]] {
-            let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-            // Meant for the host's build, or for a jobserver that is not ours.
-            for name in ["RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-                cargo.env_remove(name);
-            }
-            for name in ["RUSTC_WORKSPACE_WRAPPER", "CARGO_MAKEFLAGS", "MAKEFLAGS"] {
-                cargo.env_remove(name);
-            }
-            cargo.current_dir(workspace());
-            cargo.args(["build", "--quiet", "--profile", "component", "--target", "wasm32-wasip2", "-p"]);
-            let status = cargo.args(what).arg("--target-dir").arg(&target).status().unwrap();
-            assert!(status.success(), "{} could not be built", what[0]);
-        }
-        target.join("wasm32-wasip2").join("component")
-    })
-}
-
 fn guest(name: &str) -> Vec<u8> {
-    std::fs::read(artifacts().join("examples").join(format!("{name}.wasm"))).unwrap()
+    std::fs::read(activity_feed_tests::guests::guest(name)).unwrap()
 }
 
 fn example_rules() -> Vec<u8> {
@@ -435,6 +409,13 @@ fn floods() {
     assert_eq!(rules.prepare(draft("a.b", "{}")).unwrap().unwrap_err().len(), 1_024);
     let Presentation::Show(shown) = rules.present(&event("a.b", "{}")).unwrap() else { panic!("it shows") };
     assert_eq!(shown.text.len(), 4_096);
+}
+
+#[test]
+fn repeats() {
+    let (mut rules, _) = rules("repeats");
+    let Presentation::Show(shown) = rules.present(&event("a.b", "{}")).unwrap() else { panic!("it shows") };
+    assert_eq!((&shown.text, &shown.label), (&shown.icon, &shown.icon), "a publisher's words, as they came");
 }
 
 /// A guest without a test would be a hole that looks like a check.

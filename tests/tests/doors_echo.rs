@@ -1,14 +1,11 @@
 //! RFC 6455 by a table: cases in the manner of the well-known suites, against `/echo`, which is served by the server's own
-//! handshake, shards and framing. The suite itself needs a Python that is not to be had everywhere: see docs/limits.md.
+//! handshake, shards and framing. The suite itself is tests/autobahn.rs, and needs a Python that is not to be had everywhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use activity_feed_tests::http::Wire;
-use activity_feed_tests::rawws::{RawWs, UPGRADE};
+use activity_feed_tests::counted::{Counted, reason_of_close};
+use activity_feed_tests::echo::Echo;
 use activity_feed_tests::{Client, SOON};
 
 const FIN: u8 = 0x80;
@@ -19,45 +16,18 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// The echo program, ended with the test.
-struct Echo {
-    child: Child,
-    addr: SocketAddr,
-}
-
-impl Echo {
-    fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_echo"));
-        let mut child = command.arg("127.0.0.1:0").stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready = lines.find_map(|line| line.unwrap().strip_prefix("echo listening on ws://").map(str::to_owned));
-        // What else it says is read, so that it never waits for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        let addr = ready.unwrap().trim_end_matches("/echo").parse().unwrap();
-        Self { child, addr }
-    }
-
-    fn open(&self) -> RawWs {
-        let mut wire = Wire::connect(self.addr).unwrap();
-        wire.write(&Client::new(self.addr, None).head("GET", "/echo", &UPGRADE, None)).unwrap();
-        assert_eq!(wire.read_head(Instant::now() + SOON).unwrap().status, 101);
-        RawWs { wire }
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start() -> Echo {
+    Echo::start(env!("CARGO_BIN_EXE_echo"), &[])
 }
 
 /// A frame as the table writes it: its first byte and its payload.
 type Frame<'a> = (u8, &'a [u8]);
 
-/// Sends frames and wants these back, in order, and nothing else before them.
+/// Sends frames and wants these back, in order, and nothing else before them. A close that is not the client's own is
+/// counted by its code.
 #[track_caller]
 fn case(echo: &Echo, what: &str, sent: &[Frame<'_>], wanted: &[Frame<'_>]) {
+    let mut counted = Counted::new(Client::new(echo.addr, None));
     let mut ws = echo.open();
     for (head, payload) in sent {
         ws.send(*head, true, payload);
@@ -72,6 +42,13 @@ fn case(echo: &Echo, what: &str, sent: &[Frame<'_>], wanted: &[Frame<'_>]) {
     }
     if wanted.last().is_some_and(|(opcode, _)| *opcode == CLOSE) {
         assert!(ws.ends_within(SOON), "{what}: the connection ends");
+        let code = wanted.last().unwrap().1;
+        let own = |(head, payload): &Frame| *head == FIN | CLOSE && (payload.starts_with(code) || payload.is_empty());
+        if sent.iter().any(own) {
+            counted.expect_none(what);
+        } else {
+            counted.expect(what, &[reason_of_close(u16::from_be_bytes(*code.first_chunk().unwrap()))]);
+        }
     } else {
         ws.send(FIN | CLOSE, true, &1000_u16.to_be_bytes());
         let frame = ws.next(deadline).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -85,7 +62,7 @@ fn case(echo: &Echo, what: &str, sent: &[Frame<'_>], wanted: &[Frame<'_>]) {
 
 #[test]
 fn messages_come_back_as_they_were() {
-    let echo = Echo::start();
+    let echo = start();
     for length in [0, 1, 125, 126, 127, 128, 1_000, 65_535, 65_536] {
         let text = vec![b'*'; length];
         case(&echo, "a text", &[(FIN | TEXT, &text)], &[(TEXT, &text)]);
@@ -100,7 +77,7 @@ fn messages_come_back_as_they_were() {
 
 #[test]
 fn fragments_are_put_together() {
-    let echo = Echo::start();
+    let echo = start();
     let whole = [(TEXT, &b"fragment1fragment2"[..])];
     case(&echo, "two", &[(TEXT, b"fragment1"), (FIN, b"fragment2")], &whole);
     case(&echo, "an empty one between", &[(TEXT, b"fragment1"), (0, b""), (FIN, b"fragment2")], &whole);
@@ -137,7 +114,7 @@ fn fragments_are_put_together() {
 
 #[test]
 fn pings_are_answered_and_pongs_are_not() {
-    let echo = Echo::start();
+    let echo = start();
     for payload in [&b""[..], b"payload", b"\x00\xff\xfe\xfd", &[b'x'; 125]] {
         case(&echo, "a ping", &[(FIN | PING, payload)], &[(PONG, payload)]);
     }
@@ -151,7 +128,7 @@ fn pings_are_answered_and_pongs_are_not() {
 
 #[test]
 fn reserved_bits_and_opcodes_are_1002() {
-    let echo = Echo::start();
+    let echo = start();
     let wanted = [(TEXT, &b"before"[..]), (CLOSE, &1002_u16.to_be_bytes()[..])];
     for bits in 1..8_u8 {
         for opcode in [TEXT, BINARY, CLOSE, PING, PONG] {
@@ -169,7 +146,7 @@ fn reserved_bits_and_opcodes_are_1002() {
 
 #[test]
 fn a_close_is_answered_in_kind_or_with_what_is_wrong_with_it() {
-    let echo = Echo::start();
+    let echo = start();
     for code in [1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999] {
         let code = code.to_be_bytes();
         case(&echo, "a code", &[(FIN | CLOSE, &code)], &[(CLOSE, &code)]);
@@ -200,7 +177,7 @@ fn a_close_is_answered_in_kind_or_with_what_is_wrong_with_it() {
 
 #[test]
 fn text_is_utf8() {
-    let echo = Echo::start();
+    let echo = start();
     let not_utf8 = &1007_u16.to_be_bytes()[..];
     for (what, text) in [
         ("a lone continuation", &b"a\x80b"[..]),
@@ -227,7 +204,7 @@ fn text_is_utf8() {
 
 #[test]
 fn a_message_over_64_kib_is_1009() {
-    let echo = Echo::start();
+    let echo = start();
     let too_big = &1009_u16.to_be_bytes()[..];
     case(&echo, "a text", &[(FIN | TEXT, &[b'*'; 65_537])], &[(CLOSE, too_big)]);
     case(&echo, "fragments", &[(BINARY, &[0; 65_536]), (FIN, &[0])], &[(CLOSE, too_big)]);

@@ -2,6 +2,7 @@
 //! stated answer, what is accepted can be read by everybody, and the server goes on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use activity_feed_tests::counted::{Counted, reasons_of};
 use activity_feed_tests::{Server, event};
 use serde_json::{Value, json};
 
@@ -16,9 +17,15 @@ fn with_data(data: &str) -> String {
 
 #[track_caller]
 fn post(server: &Server, what: &str, body: &[u8], status: u16) -> Value {
+    let mut counted = Counted::new(server.stranger());
     let answer = server.http().post_bytes("/api/events", "application/json", body);
     assert_eq!(answer.status, status, "{what}: {}", answer.text());
     server.stranger().get("/healthz").expect(200);
+    if status == 201 {
+        counted.expect_none(what)
+    } else {
+        counted.expect(what, reasons_of(status))
+    }
     if status == 201 { answer.json() } else { answer.problem(status) }
 }
 
@@ -123,7 +130,9 @@ fn what_is_packed_is_not_unpacked() {
     let bomb = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
     for coding in ["gzip", "br", "identity, gzip", "x"] {
         let headers = [("Content-Type", "application/json"), ("Content-Encoding", coding)];
+        let mut counted = Counted::new(server.stranger());
         server.http().send("POST", "/api/events", &headers, &bomb).problem(415);
+        counted.expect(coding, reasons_of(415));
     }
     post(&server, "without saying so", &bomb, 400);
 }

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use activity_feed_tests::counted::{Counted, reasons_of};
 use activity_feed_tests::http::Wire;
 use activity_feed_tests::{SOON, Server, tokens, wait_for};
 
@@ -36,14 +37,22 @@ fn ask(server: &Server, bytes: &[u8]) -> Outcome {
     }
 }
 
-/// `allowed` are the statuses that may be answered, 0 an end of the connection without an answer.
+/// `allowed` are the statuses that may be answered, 0 an end of the connection without an answer. What was refused is
+/// counted, as what it was.
 #[track_caller]
 fn answered(server: &Server, what: &str, bytes: &[u8], allowed: &[u16]) {
+    let mut counted = Counted::new(server.stranger());
     let outcome = ask(server, bytes);
-    match outcome.statuses.as_slice() {
-        [] => assert!(outcome.closed && allowed.contains(&0), "{what}: {outcome:?}"),
-        [status] => assert!(allowed.contains(status), "{what}: {outcome:?}"),
-        _ => panic!("{what}: more than one answer: {outcome:?}"),
+    let status = match outcome.statuses.as_slice() {
+        [] if outcome.closed => 0,
+        [status] => *status,
+        _ => panic!("{what}: one answer or an end, not {outcome:?}"),
+    };
+    assert!(allowed.contains(&status), "{what}: {outcome:?}");
+    if status == 0 || status >= 400 {
+        counted.expect(what, reasons_of(status));
+    } else {
+        counted.expect_none(what);
     }
     server.stranger().get("/healthz").expect(200);
 }
@@ -76,6 +85,7 @@ fn no_request_hides_in_the_body_of_another() {
         assert!(matches!(outcome.statuses.as_slice(), [201 | 400]), "{what}: {outcome:?}");
         assert!(outcome.closed, "{what}: {outcome:?}");
     }
+    let mut counted = Counted::new(server.stranger());
     for (what, headers) in [
         ("two lengths", format!("Content-Length: {length}\r\nContent-Length: {}\r\n", length + 1)),
         ("a list of lengths", format!("Content-Length: {length}, {length}\r\n")),
@@ -104,6 +114,7 @@ fn no_request_hides_in_the_body_of_another() {
         let body = if headers.contains("chunked") { &chunk } else { EVENT };
         let outcome = ask(&server, format!("{start}{headers}\r\n{body}{hidden}").as_bytes());
         assert!(matches!(outcome.statuses.as_slice(), [] | [400]) && outcome.closed, "{what}: {outcome:?}");
+        counted.expect(what, reasons_of(400));
         server.stranger().get("/healthz").expect(200);
     }
     // A line may end in a bare LF (RFC 9112, 2.2), in the head; it is then the same request.
@@ -208,6 +219,7 @@ fn a_host_that_is_none_is_400() {
 fn paths_and_queries_of_all_kinds_are_problems() {
     let server = Server::start(&[]);
     let http = server.http();
+    let mut counted = Counted::new(server.stranger());
     for path in [
         "/../../etc/passwd",
         "/assets/../../Cargo.toml",
@@ -221,6 +233,7 @@ fn paths_and_queries_of_all_kinds_are_problems() {
         "/%",
     ] {
         http.get(path).problem(404);
+        counted.expect(path, reasons_of(404));
     }
     let many = "type=a.b&".repeat(3_000);
     for query in [
@@ -245,6 +258,7 @@ fn paths_and_queries_of_all_kinds_are_problems() {
         let answer = http.get(&format!("/api/events?{query}"));
         assert_eq!(answer.status, 422, "{:.40}: {}", query, answer.text());
         answer.problem(422);
+        counted.expect(query, reasons_of(422));
     }
     for query in ["q=%00", "q=%ff", "q=%27%3B%20DROP%20TABLE%20events", "q=%25_%5C", "source=%00", "task_id=%E2%80%AE"]
     {

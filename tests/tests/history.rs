@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use activity_feed_tests::events::{ids, seqs, split};
-use activity_feed_tests::{Receipt, SOON, Server, event, tokens, wait_for};
+use activity_feed_tests::{Receipt, SOON, Server, binary, event, tokens, wait_for};
 use serde_json::{Value, json};
 
 /// A server with twelve events: types, sources, tasks and agents in turn, ids `e0` to `e11`.
@@ -91,6 +91,25 @@ fn pages_go_on_by_their_cursor_both_ways() {
         found.extend(numbers(&page));
     }
     assert_eq!(found, [10, 9, 7, 6, 4, 3, 1, 0]);
+}
+
+#[test]
+fn no_cursor_of_an_empty_log_lies_beyond_its_head() {
+    let server = Server::start(&[]);
+    for _ in 0..2 {
+        for query in ["", "order=asc", "type=a.b&limit=1", "until=2020-01-01T00:00:00Z"] {
+            let page = server.http().history(query);
+            assert_eq!((&page["events"], &page["cursor"]), (&json!([]), &page["head"]), "{query}");
+        }
+        let cursor = server.http().history("")["cursor"].as_str().unwrap().to_owned();
+        server.ws().subscribe(&json!({"since": cursor}));
+        for goes_on in ["since", "before", "until"] {
+            assert_eq!(server.http().history(&format!("{goes_on}={cursor}"))["events"], json!([]));
+        }
+        // The same once all of it is pruned.
+        server.publish_many("a.b", 3);
+        assert!(binary::run(&["prune", "--store", &server.store(), "--keep", "0"]).status.success());
+    }
 }
 
 #[test]

@@ -61,6 +61,35 @@ fn promise_1_a_kill_loses_nothing_acknowledged_and_repeats_nothing() {
 }
 
 #[test]
+fn promise_1_prev_is_where_this_subscription_stood_whoever_else_follows_the_same() {
+    let server = Server::start(&[]);
+    let mut followers = Vec::new();
+    for asked in [json!({"types": ["task.*"]}), json!({"types": ["task.*"], "id": "a,\"prev\":1,"})] {
+        for _ in 0..2 {
+            // They share a lane, which stands at the last task; each joins further on.
+            server.publish_many("agent.b", 3);
+            let mut ws = server.ws();
+            let ledger = Ledger::open(&ws.subscribe(&asked)).exact();
+            let mut sse = server.sse("type=task.*");
+            let settled = seq_of(&sse.until("caught_up").last().unwrap().json()["cursor"]);
+            followers.push((ws, ledger, sse, settled));
+        }
+        let last = server.publish_many("task.c", 2);
+        for (ws, ledger, sse, settled) in &mut followers {
+            ledger.read_to(ws, last[1].seq, SOON);
+            while *settled < last[1].seq {
+                let message = sse.message();
+                let told = message.json();
+                if message.event != "position" {
+                    assert_eq!(told["prev"], *settled, "{told}");
+                }
+                *settled = seq_of(&told["cursor"]);
+            }
+        }
+    }
+}
+
+#[test]
 fn promise_1_the_seam_between_replay_and_live() {
     let server = Server::start(&["--rate", "1000", "--buffer", "100"]);
     let stop = AtomicBool::new(false);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,30 @@ fn burst(server: &Server, count: usize) -> Vec<(Receipt, &'static str, Instant)>
     let receipts = server.publish(&Value::from(events));
     let at = Instant::now();
     receipts.into_iter().enumerate().map(|(n, receipt)| (receipt, TYPES[n % 3], at)).collect()
+}
+
+#[test]
+fn promise_2_what_is_logged_during_a_join_comes_before_caught_up() {
+    let server = Server::start(&["--rate", "1"]);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                server.publish_many("a.b", 10);
+            }
+        });
+        for join in 0..40 {
+            let mut ws = server.ws();
+            // A filter that nobody else follows: its lane begins at the head of that moment, past what was replayed.
+            ws.subscribe(&json!({"since": "latest", "types": ["a.b", format!("join.{join}")]}));
+            let before = ws.until("caught_up", SOON, |frame| frame["type"] == "caught_up");
+            // With one event a second of ten at a time, nothing but a report can come between two.
+            let behind = ws.until("a report", SOON, |frame| frame["type"] == "skipped");
+            let events = behind.iter().filter(|frame| frame["type"] == "event").count();
+            assert!(events <= 1, "{events} events at once behind {before:?}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

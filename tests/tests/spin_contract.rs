@@ -11,8 +11,19 @@ use std::sync::LazyLock;
 use activity_feed_tests::{binary, spin};
 
 /// The files of outside tests that ask over HTTP.
-const FILES: [&str; 10] =
-    ["access", "display", "doors_events", "history", "limits", "operation", "publish", "reference", "secrets", "sse"];
+const FILES: [&str; 11] = [
+    "access",
+    "display",
+    "doors_events",
+    "history",
+    "limits",
+    "operation",
+    "pages",
+    "publish",
+    "reference",
+    "secrets",
+    "sse",
+];
 
 static PROGRAMS: LazyLock<Vec<(String, PathBuf)>> = LazyLock::new(|| binary::tests(&FILES));
 
@@ -80,6 +91,11 @@ fn limits() {
 #[test]
 fn operation() {
     asked_of_spin("operation");
+}
+
+#[test]
+fn pages() {
+    asked_of_spin("pages");
 }
 
 #[test]

@@ -1,5 +1,16 @@
 //! Rules that change nothing. On Spin an application's dependencies are joined before it runs, so there must be some
 //! `activity:rules`; these stand in until a user names others in `spin.toml`.
+//!
+//! They do without the standard library, which would be nine tenths of them, and so import nothing at all.
+#![cfg_attr(target_family = "wasm", no_std)]
+
+extern crate alloc;
+
+#[cfg(target_family = "wasm")]
+mod bare;
+
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
 
 #[allow(clippy::all, clippy::pedantic, reason = "generated")]
 mod bindings {

@@ -1,39 +1,9 @@
 //! The places of an event that a secret can stand in.
 
-use activity_policy::json::write_string;
-
-fn quoted(text: &str) -> String {
-    let mut out = String::new();
-    write_string(text, &mut out);
-    out
-}
-
-fn percent(text: &str) -> String {
-    text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
+use super::tools::{base64, hex, percent, quoted};
 
 fn percent_all(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
-}
-
-fn base64(text: &str) -> String {
-    const SYMBOLS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for group in text.as_bytes().chunks(3) {
-        let mut bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        bits <<= 8 * (3 - group.len());
-        for index in 0..4 {
-            let symbol = SYMBOLS[(bits >> (18 - 6 * index) & 63) as usize];
-            out.push(if index > group.len() { '=' } else { char::from(symbol) });
-        }
-    }
-    out
-}
-
-fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn escaped(text: &str) -> String {

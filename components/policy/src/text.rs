@@ -129,14 +129,30 @@ pub(crate) fn skip_sequence(first: char, chars: &mut Peekable<CharIndices<'_>>) 
     }
 }
 
-/// At most `graphemes` grapheme clusters of the text; where something is left out, the last of them is `…`.
+/// Characters of one grapheme: a base and the 30 marks that Unicode's Stream-Safe Text Format allows it, more than any script
+/// or emoji has. A heap of thousands of marks is one grapheme as well, and would be a text of any length.
+const TALLEST: usize = 31;
+
+/// A grapheme, or the beginning of one that is too tall.
+fn lowered(grapheme: &str) -> &str {
+    let end = if grapheme.len() > TALLEST { grapheme.char_indices().nth(TALLEST).map(|(at, _)| at) } else { None };
+    end.and_then(|end| grapheme.get(..end)).unwrap_or(grapheme)
+}
+
+/// At most `graphemes` grapheme clusters of the text, each of at most [`TALLEST`] characters; where a grapheme is left out, the
+/// last of them is `…`.
 pub fn cut(text: &str, graphemes: usize) -> Cow<'_, str> {
     // A grapheme is at least a byte long.
     if text.len() <= graphemes {
         return Cow::Borrowed(text);
     }
     let mut last = 0;
-    for (count, (at, _)) in text.grapheme_indices(true).enumerate() {
+    for (count, (at, grapheme)) in text.grapheme_indices(true).enumerate() {
+        if lowered(grapheme).len() < grapheme.len() {
+            // One more than is kept: by it, the text is still seen to be too long.
+            let lower: String = text.graphemes(true).take(graphemes.saturating_add(1)).map(lowered).collect();
+            return Cow::Owned(cut(&lower, graphemes).into_owned());
+        }
         if count + 1 == graphemes {
             last = at;
         }
@@ -210,6 +226,16 @@ mod tests {
         assert_eq!(cut("👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧", 2), "👩‍👩‍👧…");
         assert_eq!(cut("ab", 1), "…");
         assert_eq!(cut("ab", 0), "");
+    }
+
+    #[test]
+    fn a_heap_of_marks_does_not_make_a_text_of_any_length() {
+        let marks = |count: usize| "\u{301}".repeat(count);
+        assert_eq!(cut(&format!("e{}", marks(20_000)), 120), format!("e{}", marks(30)));
+        assert_eq!(cut(&format!("e{}", marks(30)), 120), format!("e{}", marks(30)));
+        assert_eq!(cut(&format!("ab{}cd", marks(99)), 3), format!("ab{}…", marks(30)));
+        let tall = format!("👩{}\u{200d}", marks(29)).repeat(2_000);
+        assert!(cut(&tall, 120).chars().count() <= 120 * TALLEST);
     }
 
     #[test]

@@ -23,6 +23,31 @@ impl Instant {
     }
 }
 
+/// A day of the Gregorian calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date {
+    /// As RFC 3339 writes it; one below 0 or over 9999 only by an offset.
+    pub year: i64,
+    /// From 1.
+    pub month: u8,
+    /// From 1.
+    pub day: u8,
+    /// From 0, Monday.
+    pub weekday: u8,
+}
+
+impl Instant {
+    /// The day in UTC.
+    #[must_use]
+    pub fn date(self) -> Date {
+        let days = self.seconds.div_euclid(DAY_S);
+        let (year, month, day) = date_of(days);
+        let small = |number: i64| u8::try_from(number).unwrap_or(0);
+        // 1970-01-01 was a Thursday.
+        Date { year, month: small(month), day: small(day), weekday: small((days + 3).rem_euclid(7)) }
+    }
+}
+
 /// Read an RFC 3339 `date-time`; none when it is not one, or no such day or time exists.
 #[must_use]
 pub fn parse(text: &str) -> Option<Instant> {

@@ -35,8 +35,8 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(secret: &[u8]) -> Self {
         // As the native host derives it: a session goes on from one host to the other.
-        let session = derive(b"activity-feed session cookie v1\0", secret);
-        Self { token: secret.to_owned(), session, state: derive(b"activity-feed grip state v1\0", secret) }
+        let session = derive(activity_web::session::KEY_PURPOSE, secret);
+        Self { token: secret.to_owned(), session, state: derive("activity-feed grip state v1", secret) }
     }
 
     /// What a proxy gives back of a socket, if it is what was given to it.
@@ -60,17 +60,22 @@ impl Keys {
     }
 }
 
-fn derive(purpose: &[u8], secret: &[u8]) -> Vec<u8> {
+fn derive(purpose: &str, secret: &[u8]) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(purpose);
+    hash.update(b"\0");
     hash.update(secret);
     hash.finalize().to_vec()
 }
 
 /// A compact JWS, by HS256.
 pub(crate) fn seal(key: &[u8], payload: &impl Serialize) -> Option<String> {
+    sign(key, &serde_json::to_vec(payload).ok()?)
+}
+
+fn sign(key: &[u8], payload: &[u8]) -> Option<String> {
     let head = URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"HS256"}"#);
-    let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(serde_json::to_vec(payload).ok()?));
+    let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(payload));
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     mac.update(text.as_bytes());
     Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
@@ -159,6 +164,16 @@ pub(crate) fn identify(config: &Config, headers: &HeaderMap) -> Result<Claims, P
     verify(config, token.trim()).map_err(Problem::unauthenticated)
 }
 
+/// Who sends this request, if they may read the feed.
+///
+/// # Errors
+/// 401 or 403, with the reason.
+pub(crate) fn subscriber(config: &Config, headers: &HeaderMap) -> Result<Claims, Problem> {
+    let claims = identify(config, headers)?;
+    claims.require(Scope::Subscribe)?;
+    Ok(claims)
+}
+
 /// Who opens a WebSocket: as [`identify`], or by the subprotocol pair `activity-feed.v1, bearer.<token>`. Also the
 /// subprotocol to answer with.
 ///
@@ -180,7 +195,6 @@ pub(crate) fn identify_socket(config: &Config, headers: &HeaderMap) -> Result<(C
 
 /// What a token says, if it holds now.
 pub(crate) fn verify(config: &Config, token: &str) -> Result<Claims, &'static str> {
-    const MALFORMED: &str = "the token is not a JWT with an `exp`, or its claims are of the wrong kind";
     let payload: Payload = payload(&config.keys.token, token, MAX_TOKEN_BYTES)?;
     let now = unix_ms() / 1_000;
     let expires = whole_seconds(payload.exp).ok_or(MALFORMED)?;
@@ -207,9 +221,15 @@ fn whole_seconds(date: f64) -> Option<u64> {
     Some(date.min(MAX) as u64)
 }
 
+const MALFORMED: &str = "the token is not a JWT with an `exp`, or its claims are of the wrong kind";
+
 /// What a compact JWS (RFC 7515) says, if it is signed with this key by HS256 and by nothing else.
 fn payload<P: DeserializeOwned>(key: &[u8], token: &str, max_bytes: usize) -> Result<P, &'static str> {
-    const MALFORMED: &str = "the token is not a JWT with an `exp`, or its claims are of the wrong kind";
+    serde_json::from_slice(&signed(key, token, max_bytes)?).map_err(|_| MALFORMED)
+}
+
+/// The same as bytes; it stands once in the component, whatever is read from them.
+fn signed(key: &[u8], token: &str, max_bytes: usize) -> Result<Vec<u8>, &'static str> {
     #[derive(Deserialize)]
     struct Header {
         alg: String,
@@ -233,5 +253,5 @@ fn payload<P: DeserializeOwned>(key: &[u8], token: &str, max_bytes: usize) -> Re
     mac.update(text.as_bytes());
     // In constant time.
     mac.verify_slice(&decode(signature)?).map_err(|_| "the token's signature does not hold")?;
-    serde_json::from_slice(&decode(body)?).map_err(|_| MALFORMED)
+    decode(body)
 }

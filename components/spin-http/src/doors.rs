@@ -96,6 +96,13 @@ pub(crate) fn is_loopback_name(host: &str) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
+/// Whether a page of the application's own sent this form. Browsers say so of every form; what does not is none.
+pub(crate) fn is_own_form(headers: &HeaderMap, host: Option<&str>) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let origin = text("origin").and_then(Origin::parse);
+    origin.is_some_and(|origin| origin.is_own(host)) && text("sec-fetch-site").is_none_or(|site| site == "same-origin")
+}
+
 /// Where a request's page stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {

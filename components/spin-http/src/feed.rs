@@ -4,6 +4,8 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
+use activity_web::history::Room;
+
 use crate::bindings::activity::broadcast::broadcaster::{self, Seq, Shown};
 use crate::bindings::activity::rules::rules::{self, Presentation};
 use crate::bindings::activity::store::event_store::{self, Counts, Order, Query, StoreError};
@@ -16,10 +18,6 @@ const PLAIN_RULES: &str = "activity-feed: plain rules";
 const COUNT_ROWS: u32 = 10_000;
 /// Events of one page of the store.
 pub(crate) const PAGE: u32 = 1_000;
-/// Bytes of the events of one page of history; the first one is always told.
-const PAGE_BYTES: usize = 8 << 20;
-/// Events of a page's first read, which tells how large they are.
-const FIRST_READ: u32 = 100;
 /// Events that a summary looks at where the user's rules must be asked about each.
 const SUMMARY_ROWS: usize = 100_000;
 /// Reads that one tail makes at most: where nearly nothing matches, the rest counts as left out.
@@ -105,16 +103,15 @@ pub(crate) fn payloads(events: &[Shown]) -> Vec<String> {
     pieces(events).into_iter().flat_map(broadcaster::payloads).collect()
 }
 
-/// One page, with as many visible events as `query.limit` unless the range ends, or the events are [`PAGE_BYTES`]
-/// together.
+/// One page, with as many visible events as `query.limit` unless the range ends, or the page is full of
+/// bytes ([`Room`]).
 pub(crate) fn page(query: &Query) -> Result<Page, StoreError> {
     let mut events = Vec::new();
-    let mut rest = Query { limit: query.limit.min(FIRST_READ), ..query.clone() };
-    let (mut room, mut looked_at) = (PAGE_BYTES, 0);
+    let mut rest = Query { limit: Room::first_read(query.limit), ..query.clone() };
+    let mut room = Room::default();
     loop {
         let mut page = event_store::read(&rest)?;
         let whole = fit(&mut page, &rest, &mut room);
-        looked_at += page.events.len();
         events.extend(show(page.events));
         let missing = query.limit.saturating_sub(u32::try_from(events.len()).unwrap_or(u32::MAX));
         if missing == 0 || !whole || !page.more {
@@ -122,9 +119,7 @@ pub(crate) fn page(query: &Query) -> Result<Page, StoreError> {
         }
         // Some were hidden, or there is room for more: go on from there, with as many as will fit if they are like those
         // before them.
-        let mean = (PAGE_BYTES - room) / looked_at.max(1);
-        let fitting = u32::try_from(room / mean.max(1)).unwrap_or(u32::MAX).max(1);
-        rest.limit = missing.min(fitting);
+        rest.limit = room.next_read(missing);
         match query.order {
             Order::Ascending => rest.after = page.reached,
             Order::Descending => rest.until = page.reached,
@@ -133,13 +128,8 @@ pub(crate) fn page(query: &Query) -> Result<Page, StoreError> {
 }
 
 /// Keep of a page what there is room for. False: something was cut off, and the page ends before it.
-fn fit(page: &mut event_store::Page, query: &Query, room: &mut usize) -> bool {
-    let mut fitting = 0;
-    for event in &page.events {
-        let Some(left) = room.checked_sub(event.data.len() + 1_024) else { break };
-        *room = left;
-        fitting += 1;
-    }
+fn fit(page: &mut event_store::Page, query: &Query, room: &mut Room) -> bool {
+    let fitting = room.take(page.events.iter().map(|event| event.data.len()));
     if fitting == page.events.len() {
         return true;
     }

@@ -1,12 +1,10 @@
 //! The log as it was: `GET /api/events` with its long-poll, one event, and the summary. Reads the store; has no rate and
 //! no buffer.
 
-use std::collections::BTreeMap;
-
-use serde_json::json;
+use activity_web::history as rules;
 use spin_sdk::http::{HeaderMap, Response};
 
-use crate::auth::{self, Scope};
+use crate::auth::{self, Claims};
 use crate::bindings::activity::broadcast::broadcaster::{self, HistoryQuery, Mark, Seq, Shown, Skipped, Start};
 use crate::bindings::activity::store::event_store::{self, LogBounds, Order, Query};
 use crate::bindings::activity::types::types::Cursor;
@@ -33,8 +31,7 @@ struct Read {
 
 /// `GET /api/events`.
 pub(crate) async fn history(config: &Config, headers: &HeaderMap, query: &str) -> Result<Response<Body>, Problem> {
-    let claims = auth::identify(config, headers)?;
-    claims.require(Scope::Subscribe)?;
+    let claims = auth::subscriber(config, headers)?;
     let asked = broadcaster::read_history_query(query, claims.types.as_deref())?;
     let waits = asked.wait_ms > 0;
     let page = read_page(asked).await?;
@@ -42,84 +39,53 @@ pub(crate) async fn history(config: &Config, headers: &HeaderMap, query: &str) -
         // The token may have run out while the request waited.
         auth::identify(config, headers)?;
     }
-    let epoch = &page.bounds.epoch;
+    let LogBounds { epoch, head, .. } = &page.bounds;
     lanes::configure(config, epoch);
-    // The payloads are JSON already: they are joined, not parsed and written again.
-    let mut body = format!(
-        "{{\"events\":[{}],\"cursor\":\"{epoch}:{}\",\"head\":\"{epoch}:{}\",\"more\":{}",
-        feed::payloads(&page.events).join(","),
-        page.next,
-        page.bounds.head,
-        page.more
-    );
-    if let Some(skipped) = &page.skipped {
-        body.push_str(",\"skipped\":");
-        body.push_str(&broadcaster::skipped_payload(skipped));
-    }
-    body.push('}');
-    Ok(reply::json(body))
+    let skipped = page.skipped.as_ref().map(broadcaster::skipped_payload);
+    let payloads = feed::payloads(&page.events);
+    Ok(reply::json(rules::page(epoch, &payloads, page.next, *head, page.more, skipped.as_deref())))
+}
+
+/// The same for a page that the application paints: payloads, and where the next page begins, if there is one.
+pub(crate) async fn painted(
+    config: &Config,
+    claims: &Claims,
+    query: &str,
+) -> Result<(Vec<String>, Option<String>), Problem> {
+    let page = read_page(broadcaster::read_history_query(query, claims.types.as_deref())?).await?;
+    lanes::configure(config, &page.bounds.epoch);
+    let next = page.more.then(|| format!("{}:{}", page.bounds.epoch, page.next));
+    Ok((feed::payloads(&page.events), next))
 }
 
 /// `GET /api/events/{id}`.
 pub(crate) fn event(config: &Config, headers: &HeaderMap, id: &str) -> Result<Response<Body>, Problem> {
-    let claims = auth::identify(config, headers)?;
-    claims.require(Scope::Subscribe)?;
-    let missing = || Problem::not_found("no event with this id is kept, or the token does not show it");
-    let event = event_store::get(id)?.ok_or_else(missing)?;
+    read_event(config, &auth::subscriber(config, headers)?, id).map(reply::json)
+}
+
+/// The payload of one event.
+///
+/// # Errors
+/// 404 also for what the token hides, in the same words.
+pub(crate) fn read_event(config: &Config, claims: &Claims, id: &str) -> Result<String, Problem> {
+    let event = event_store::get(id)?.ok_or_else(Problem::no_such_event)?;
     let shown = feed::show(vec![event]);
-    // An event that the token hides is not there, in the same words.
     let may_see =
         |shown: &Shown| claims.types.as_ref().is_none_or(|types| broadcaster::allows(types, &shown.event.event_type));
     if !shown.iter().all(may_see) {
-        return Err(missing());
+        return Err(Problem::no_such_event());
     }
     lanes::configure(config, &event_store::bounds()?.epoch);
-    feed::payloads(&shown).into_iter().next().map(reply::json).ok_or_else(missing)
+    feed::payloads(&shown).into_iter().next().ok_or_else(Problem::no_such_event)
 }
 
 /// `GET /api/events/summary`.
 pub(crate) async fn summary(config: &Config, headers: &HeaderMap, query: &str) -> Result<Response<Body>, Problem> {
-    let claims = auth::identify(config, headers)?;
-    claims.require(Scope::Subscribe)?;
-    let minutes = read_minutes(query)?;
-    let mut by_type: BTreeMap<String, u64> = BTreeMap::new();
-    let mut per_minute = vec![0u64; usize::try_from(minutes).unwrap_or(0)];
-    let mut per_minute_by_type: BTreeMap<String, BTreeMap<u32, u64>> = BTreeMap::new();
-    for (ago, event_type, count) in feed::summary(minutes).await? {
-        if claims.types.as_ref().is_some_and(|types| !broadcaster::allows(types, &event_type)) {
-            continue;
-        }
-        // Oldest first, like a chart is read.
-        let at = minutes.saturating_sub(ago.saturating_add(1));
-        if let Some(minute) = usize::try_from(at).ok().and_then(|at| per_minute.get_mut(at)) {
-            *minute += count;
-        }
-        *by_type.entry(event_type.clone()).or_default() += count;
-        *per_minute_by_type.entry(event_type).or_default().entry(at).or_default() += count;
-    }
-    let body = json!({
-        "minutes": minutes,
-        "total": by_type.values().sum::<u64>(),
-        "by_type": by_type,
-        "per_minute": per_minute,
-        "per_minute_by_type": per_minute_by_type,
-    });
-    Ok(reply::json(body.to_string()))
-}
-
-fn read_minutes(query: &str) -> Result<u32, Problem> {
-    let mut minutes = 60;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name != "minutes" {
-            return Err(Problem::invalid("`summary` takes one parameter, `minutes`"));
-        }
-        minutes = value
-            .parse()
-            .ok()
-            .filter(|minutes| (1..=1_440).contains(minutes))
-            .ok_or_else(|| Problem::invalid("`minutes` is a whole number from 1 to 1440"))?;
-    }
-    Ok(minutes)
+    let claims = auth::subscriber(config, headers)?;
+    let minutes = rules::read_minutes(query)?;
+    let shown = |event_type: &str| claims.types.as_ref().is_none_or(|types| broadcaster::allows(types, event_type));
+    let counts = feed::summary(minutes).await?.into_iter().filter(|(_, event_type, _)| shown(event_type));
+    Ok(reply::json(rules::summary(minutes, counts)))
 }
 
 /// Read the page, waiting for its first event when the client has asked for that.

@@ -38,6 +38,7 @@ mod history;
 mod join;
 mod lanes;
 mod pages;
+mod painted;
 mod problem;
 mod publish;
 mod reply;

@@ -2,28 +2,31 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
+use std::pin::pin;
 
+use activity_web::publish as answers;
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
+use futures::future::LocalBoxFuture;
+use futures::{Stream, StreamExt as _, future};
 use serde_json::{Value, json};
 use spin_sdk::http::body::IncomingBodyExt as _;
 use spin_sdk::http::{HeaderMap, Request, Response, StatusCode};
+use spin_sdk::wasip3;
 
 use crate::auth::{self, Scope};
 use crate::bindings::activity::log::event_log::{self, BodyFormat, Limits, Moment, Receipt, Refusal, Submission};
 use crate::bindings::activity::rules::rules;
 use crate::bindings::activity::store::event_store;
-use crate::clock::unix_ms;
+use crate::clock::{sleep_ms, unix_ms};
 use crate::config::Config;
 use crate::grip::wake;
 use crate::problem::{Cause, Problem};
 use crate::reply::{self, Body};
 use crate::retention;
 
-/// How much of a body that is too large is let pass, before its sender is cut off: of one that said how long it is, and of
-/// one that may have no end.
+/// How much of a body that is too large is let pass behind its answer, and for how long, before its sender is cut off.
 const PASSED_BYTES: usize = 64 << 20;
-const PASSED_WITHOUT_LENGTH: usize = 2 << 20;
+const PASSED_MS: u64 = 10_000;
 
 /// The route.
 pub(crate) async fn publish(config: &Config, request: Request) -> Result<Response<Body>, Problem> {
@@ -72,62 +75,55 @@ pub(crate) fn random_name() -> String {
 
 fn to_json(epoch: &str, receipt: Receipt) -> Value {
     let Receipt { id, seq, duplicate, redacted } = receipt;
-    let mut event = json!({ "id": id, "seq": seq, "cursor": format!("{epoch}:{seq}"), "duplicate": duplicate });
-    if !redacted.is_empty()
-        && let Some(event) = event.as_object_mut()
-    {
-        let redacted = redacted.into_iter().map(|r| json!({ "path": r.path, "kind": r.kind })).collect();
-        event.insert("redacted".to_owned(), Value::Array(redacted));
-    }
-    event
+    answers::receipt(epoch, &id, seq, duplicate, redacted.into_iter().map(|r| (r.path, r.kind)).collect())
 }
 
-/// A request's body, or 413 as soon as it is known to be too large. What of it is still on its way is let pass then, in
-/// bounds: Spin would close the connection upon it, and a client that is sending sees a broken pipe in place of the answer.
-pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+/// A request's body, or 413 as soon as it is known to be too large. What of it is still on its way is let pass behind the
+/// answer, in bounds: Spin would close the connection upon it, and a client that is sending sees a broken pipe in place of
+/// the answer. Boxed, so that it stands once in the component and not in each route that reads a body.
+pub(crate) fn read_body(request: Request, max_bytes: usize) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {
+    Box::pin(read_whole(request, max_bytes))
+}
+
+async fn read_whole(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     let headers = request.headers();
     let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // Who waits for leave to send has nothing on its way.
     let waits = headers.contains_key("expect");
-    let known = length.is_some_and(|length| length > max_bytes);
-    let most_passed = if length.is_some() { PASSED_BYTES } else { PASSED_WITHOUT_LENGTH };
     let mut pieces = request.into_body().stream();
     let mut body = BytesMut::new();
-    let mut passed = 0;
-    while !(known && waits)
-        && passed < most_passed
-        && let Some(piece) = pieces.next().await
-    {
+    let mut too_large = length.is_some_and(|length| length > max_bytes);
+    while !too_large && let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| Problem::new(Cause::BadRequest, "the body did not come whole"))?;
-        if known || passed > 0 || body.len() + piece.len() > max_bytes {
-            passed += piece.len();
-        } else {
+        too_large = piece.len() > max_bytes - body.len();
+        if !too_large {
             body.extend_from_slice(&piece);
         }
     }
-    if known || passed > 0 {
-        return Err(Problem::new(Cause::TooLarge, format!("the body may hold at most {max_bytes} bytes")));
+    if !too_large {
+        return Ok(body.freeze());
     }
-    Ok(body.freeze())
+    if !waits {
+        wasip3::spawn(let_pass(pieces));
+    }
+    Err(Problem::too_large(max_bytes))
 }
 
-/// How the body is written, by its media type; parameters such as `charset` do not matter.
+/// Reads on, and keeps nothing.
+async fn let_pass<E>(pieces: impl Stream<Item = Result<Bytes, E>>) {
+    let mut passed = 0;
+    let enough = pieces.take_while(|piece| {
+        passed += piece.as_ref().map_or(PASSED_BYTES, Bytes::len);
+        future::ready(passed < PASSED_BYTES)
+    });
+    future::select(pin!(enough.for_each(|_| future::ready(()))), pin!(sleep_ms(PASSED_MS))).await;
+}
+
 fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
-    // Nothing is unpacked here, so that nothing small can become large.
-    if headers.get_all("content-encoding").iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Problem::new(Cause::MediaType, "send the body as it is, without a `Content-Encoding`"));
-    }
-    let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        "application/json" => Ok(BodyFormat::Json),
-        "application/x-ndjson" => Ok(BodyFormat::Ndjson),
-        "application/cloudevents+json" => Ok(BodyFormat::CloudEvent),
-        "application/cloudevents-batch+json" => Ok(BodyFormat::CloudEventBatch),
-        _ => Err(Problem::new(
-            Cause::MediaType,
-            "send `Content-Type: application/json`, `application/x-ndjson`, `application/cloudevents+json` or \
-             `application/cloudevents-batch+json`",
-        )),
-    }
+    Ok(match answers::body_format(headers)? {
+        answers::BodyFormat::Json => BodyFormat::Json,
+        answers::BodyFormat::Ndjson => BodyFormat::Ndjson,
+        answers::BodyFormat::CloudEvent => BodyFormat::CloudEvent,
+        answers::BodyFormat::CloudEventBatch => BodyFormat::CloudEventBatch,
+    })
 }

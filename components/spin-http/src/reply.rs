@@ -17,19 +17,28 @@ pub(crate) type Body = StreamBody<Pieces>;
 
 /// An answer that is there whole.
 pub(crate) fn full(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
-    let body = body.into();
-    let length = body.len();
-    let pieces: Pieces =
-        if length == 0 { Box::pin(stream::empty()) } else { Box::pin(stream::iter([Ok(Frame::data(body))])) };
-    let mut response = Response::new(StreamBody::new(pieces));
+    described(status, content_type, body.into())
+}
+
+/// The same, once for all kinds of bodies.
+fn described(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    // Spin sends what has no length in chunks.
-    headers.insert("content-length", HeaderValue::from(length));
     if !content_type.is_empty() {
-        headers.insert("content-type", HeaderValue::from_static(content_type));
+        response.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
     }
-    response
+    whole(response)
+}
+
+/// An answer that was made elsewhere, with its length.
+pub(crate) fn whole(response: Response<impl Into<Bytes>>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let body = body.into();
+    // Spin sends what has no length in chunks.
+    head.headers.insert("content-length", HeaderValue::from(body.len()));
+    let pieces: Pieces =
+        if body.is_empty() { Box::pin(stream::empty()) } else { Box::pin(stream::iter([Ok(Frame::data(body))])) };
+    Response::from_parts(head, StreamBody::new(pieces))
 }
 
 /// JSON, as text.

@@ -7,17 +7,17 @@ use http_body_util::StreamBody;
 use percent_encoding::percent_decode_str;
 use spin_sdk::http::{HeaderMap, HeaderValue, Method, Request, Response};
 
-use crate::bindings::activity::store::event_store::{self, StoreError};
+use crate::bindings::activity::store::event_store;
 use crate::config::{self, Config};
 use crate::doors::{self, Standing};
-use crate::problem::{Cause, Problem};
+use crate::problem::{self, Cause, Problem};
 use crate::reply::{self, Body};
-use crate::{grip, history, pages, publish, session, state, stream as live};
+use crate::{grip, history, pages, painted, publish, session, state, stream as live};
 
 /// Answer a request. Never fails: what goes wrong is an answer, too.
 pub(crate) async fn answer(request: Request) -> Response<Body> {
     let is_head = *request.method() == Method::HEAD;
-    let mut response = open(request).await.unwrap_or_else(Problem::into_response);
+    let mut response = open(request).await.unwrap_or_else(problem::respond);
     if is_head {
         response.headers_mut().remove("content-length");
         *response.body_mut() = StreamBody::new(Box::pin(stream::empty()));
@@ -45,7 +45,7 @@ async fn open(request: Request) -> Result<Response<Body>, Problem> {
     let renewal = if path == "/api/session" { None } else { session::renewal(&config, headers, host.as_deref()) };
     let mut response = match &standing {
         Standing::Allowed(_) if is_preflight => doors::preflight(),
-        _ => route(&config, &path, host.as_deref(), request).await.unwrap_or_else(Problem::into_response),
+        _ => route(&config, &path, host.as_deref(), request).await.unwrap_or_else(problem::respond),
     };
     if let Standing::Allowed(origin) = &standing {
         doors::grant(response.headers_mut(), origin);
@@ -80,9 +80,12 @@ async fn route(
         "/api/events/summary" if reads => history::summary(config, headers, &query).await,
         "/api/events/stream" if reads => live::stream(Rc::clone(config), headers, &query).await,
         "/api/state" if reads => state::state(config, headers),
-        "/api/session" if *request.method() == Method::POST => session::create(config, headers, host),
+        "/api/session" if *request.method() == Method::POST => session::create(config, request, host).await,
+        "/swarm/live" if reads => painted::live(config, headers, &query).await,
+        "/swarm/events" if reads => painted::log(config, headers, &query).await,
         "/api/session" if *request.method() == Method::DELETE => session::destroy(config, headers, host),
-        "/readyz" if reads => readyz(),
+        // The store can be read; where it cannot, the application's log says why.
+        "/readyz" if reads => Ok(event_store::bounds().map(|_| reply::text("ready\n"))?),
         "/ws" if reads => Err(Problem::new(
             Cause::UpgradeRequired,
             "Spin takes no WebSockets by itself; use /api/events/stream, or a GRIP proxy in front (docs/spin.md)",
@@ -97,13 +100,18 @@ fn rest(config: &Config, path: &str, reads: bool, headers: &HeaderMap) -> Result
     let methods = match path {
         "/api/events" => Some("GET,HEAD,POST"),
         "/api/session" => Some("POST,DELETE"),
-        "/api/events/summary" | "/api/events/stream" | "/api/state" | "/healthz" | "/readyz" | "/ws" => {
-            Some("GET,HEAD")
-        }
-        _ => (!reads && (id.is_some() || pages::page(path, headers).is_some())).then_some("GET,HEAD"),
+        "/api/events/summary"
+        | "/api/events/stream"
+        | "/api/state"
+        | "/healthz"
+        | "/readyz"
+        | "/ws"
+        | "/swarm/live"
+        | "/swarm/events" => Some("GET,HEAD"),
+        _ => (!reads && (id.is_some() || pages::is_there(path))).then_some("GET,HEAD"),
     };
     if let Some(methods) = methods {
-        let mut response = Problem::new(Cause::MethodNotAllowed, "this route has no such method").into_response();
+        let mut response = problem::respond(Problem::new(Cause::MethodNotAllowed, "this route has no such method"));
         response.headers_mut().insert("allow", HeaderValue::from_static(methods));
         return Ok(response);
     }
@@ -111,17 +119,5 @@ fn rest(config: &Config, path: &str, reads: bool, headers: &HeaderMap) -> Result
         let id = percent_decode_str(id).decode_utf8().map_err(|_| Problem::not_found("no event has such an id"))?;
         return history::event(config, headers, &id);
     }
-    pages::page(path, headers).ok_or_else(|| Problem::not_found("there is no such route"))
-}
-
-/// `GET /readyz`: the settings are there, and the store can be read. Whoever runs the application may ask what is wrong
-/// without looking for its log; nothing in it is secret.
-fn readyz() -> Result<Response<Body>, Problem> {
-    match event_store::bounds() {
-        Ok(_) => Ok(reply::text("ready\n")),
-        Err(StoreError::Busy(why) | StoreError::Unavailable(why)) => {
-            eprintln!("activity-feed: not ready: {why}");
-            Err(Problem::unavailable(why))
-        }
-    }
+    pages::file(path, headers).ok_or_else(|| Problem::not_found("there is no such route"))
 }

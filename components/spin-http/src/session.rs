@@ -1,10 +1,10 @@
-//! Sessions: a token traded for a cookie that scripts cannot read, in the native host's own form, so that either knows
-//! the other's. A cookie holds for 15 minutes and never past its token, and is renewed in use. All that is kept of a
-//! session is that it was ended: in the store, which is what instances share.
+//! Sessions: a token traded for a cookie that scripts cannot read, by the rules of `activity-web` and so in the native
+//! host's own form: either knows the other's. All that is kept of a session is that it was ended: in the store, which is
+//! what instances share.
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use spin_sdk::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use activity_web::form::{self, Form};
+use activity_web::session::{self as rules, CookieScope, Ticket, cookie};
+use spin_sdk::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::auth::{self, Claims};
 use crate::bindings::activity::store::ended;
@@ -13,50 +13,19 @@ use crate::config::Config;
 use crate::doors;
 use crate::grip::wake;
 use crate::problem::{Cause, Problem};
+use crate::publish;
 use crate::reply::{self, Body};
-
-const COOKIE: &str = "activity_feed_session";
-/// Seconds that a cookie holds.
-const LIFE_SECONDS: u64 = 15 * 60;
-
-/// What a cookie says, signed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Ticket {
-    sid: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sub: Option<String>,
-    scope: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    types: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<String>,
-    /// The end of this cookie, Unix seconds.
-    exp: u64,
-    /// The end of the token behind it, Unix seconds.
-    until: u64,
-}
 
 fn now() -> u64 {
     unix_ms() / 1_000
 }
 
-/// The session cookie's value. Of several, the first: browsers send that of the longest path first.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get_all("cookie")
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.split_once('='))
-        .find_map(|(name, value)| (name.trim() == COOKIE).then_some(value.trim()))
-}
-
 fn ticket(config: &Config, headers: &HeaderMap) -> Result<Option<Ticket>, Problem> {
     let Some(cookie) = cookie(headers) else { return Ok(None) };
-    let ticket = config.keys.open_cookie::<Ticket>(cookie).filter(|t| t.exp > now() && t.until > now());
+    let ticket = config.keys.open_cookie::<Ticket>(cookie).filter(|ticket| ticket.holds(now()));
     match ticket {
         Some(ticket) if !has_ended(&ticket.sid)? => Ok(Some(ticket)),
-        _ => Err(Problem::unauthenticated("the session has ended; sign in again")),
+        _ => Err(Problem::unauthenticated(rules::ENDED)),
     }
 }
 
@@ -84,48 +53,77 @@ pub(crate) fn identify(config: &Config, headers: &HeaderMap) -> Result<Claims, P
 }
 
 /// Whether the application is reached over TLS: everywhere but on loopback.
-fn is_secure(host: Option<&str>) -> bool {
-    host.and_then(doors::split_host).is_none_or(|(name, _)| !doors::is_loopback_name(&name))
+fn scope(host: Option<&str>) -> CookieScope {
+    let secure = host.and_then(doors::split_host).is_none_or(|(name, _)| !doors::is_loopback_name(&name));
+    CookieScope { base_path: String::new(), secure }
 }
 
-fn set_cookie(value: &str, max_age: u64, host: Option<&str>) -> Option<HeaderValue> {
-    let secure = if is_secure(host) { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={value}; Max-Age={max_age}; Path=/; HttpOnly; SameSite=Strict{secure}");
-    HeaderValue::from_str(&text).ok()
+fn issue(config: &Config, ticket: Ticket, host: Option<&str>) -> Option<HeaderValue> {
+    let now = now();
+    let ticket = ticket.renewed(now);
+    ticket.set_cookie(&config.keys.seal_cookie(&ticket)?, now, &scope(host))
 }
 
-fn issue(config: &Config, mut ticket: Ticket, host: Option<&str>) -> Option<HeaderValue> {
-    ticket.exp = ticket.until.min(now().saturating_add(LIFE_SECONDS));
-    let value = config.keys.seal_cookie(&ticket)?;
-    set_cookie(&value, ticket.exp.saturating_sub(now()), host)
-}
-
-/// `POST /api/session`: trades a token of any scope for the cookie.
-///
-/// # Errors
-/// 401 without a credential that holds.
-pub(crate) fn create(config: &Config, headers: &HeaderMap, host: Option<&str>) -> Result<Response<Body>, Problem> {
-    let claims = auth::identify(config, headers)?;
-    let body = json!({
-        "subject": claims.subject,
-        "scope": claims.own_scopes(),
-        "types": claims.types,
-        "expires": claims.expires,
-    });
+/// The cookie of whoever signs in, for a new session or for the one that it came by.
+fn cookie_for(config: &Config, claims: Claims, host: Option<&str>) -> Result<HeaderValue, Problem> {
     let ticket = Ticket {
-        sid: claims.session.clone().unwrap_or_else(crate::publish::random_name),
         scope: claims.own_scopes(),
+        sid: claims.session.unwrap_or_else(publish::random_name),
         sub: claims.subject,
         types: claims.types,
         jti: claims.jti,
         exp: 0,
         until: claims.expires,
     };
-    let cookie = issue(config, ticket, host);
-    let cookie = cookie.ok_or_else(|| Problem::new(Cause::Internal, "the cookie could not be made"))?;
-    let mut response = reply::json(body.to_string());
+    issue(config, ticket, host).ok_or_else(|| Problem::new(Cause::Internal, "the cookie could not be made"))
+}
+
+/// `POST /api/session`: trades a token of any scope for the cookie; a page without scripts sends a form.
+///
+/// # Errors
+/// 401 without a credential that holds.
+pub(crate) async fn create(config: &Config, request: Request, host: Option<&str>) -> Result<Response<Body>, Problem> {
+    if form::is_form(request.headers()) {
+        return submit(config, request, host).await;
+    }
+    let claims = auth::identify(config, request.headers())?;
+    let body = rules::signed_in(
+        claims.subject.as_deref(),
+        &claims.own_scopes(),
+        claims.types.as_deref(),
+        Some(claims.expires),
+    );
+    let cookie = cookie_for(config, claims, host)?;
+    let mut response = reply::json(body);
     response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
     response.headers_mut().append("set-cookie", cookie);
+    Ok(response)
+}
+
+/// A form of a page of ours: signs in or out, and sends the browser back to the page.
+async fn submit(config: &Config, request: Request, host: Option<&str>) -> Result<Response<Body>, Problem> {
+    if !doors::is_own_form(request.headers(), host) {
+        return Err(form::foreign());
+    }
+    let headers = request.headers().clone();
+    let form = Form::read(&publish::read_body(request, form::MAX_BYTES).await?);
+    let (cookie, failed) = if form.end {
+        (Some(end(config, &headers, host)?), false)
+    } else {
+        match auth::verify(config, &form.token) {
+            Ok(claims) => (Some(cookie_for(config, claims, host)?), false),
+            Err(_) => (None, true),
+        }
+    };
+    let mut response = reply::full(StatusCode::SEE_OTHER, "", "");
+    let headers = response.headers_mut();
+    if let Ok(to) = HeaderValue::try_from(form.back("", failed)) {
+        headers.insert("location", to);
+    }
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    if let Some(cookie) = cookie {
+        headers.append("set-cookie", cookie);
+    }
     Ok(response)
 }
 
@@ -134,6 +132,14 @@ pub(crate) fn create(config: &Config, headers: &HeaderMap, host: Option<&str>) -
 /// # Errors
 /// 401 without any credential, 503 where the end cannot be kept.
 pub(crate) fn destroy(config: &Config, headers: &HeaderMap, host: Option<&str>) -> Result<Response<Body>, Problem> {
+    let cleared = end(config, headers, host)?;
+    let mut response = reply::full(StatusCode::NO_CONTENT, "", "");
+    response.headers_mut().append("set-cookie", cleared);
+    Ok(response)
+}
+
+/// Ends the session of a request, and gives what clears its cookie.
+fn end(config: &Config, headers: &HeaderMap, host: Option<&str>) -> Result<HeaderValue, Problem> {
     // A session that ended by itself is cleared all the same: who signs out must not be told to sign in first.
     if cookie(headers).is_none() {
         auth::identify(config, headers)?;
@@ -142,11 +148,7 @@ pub(crate) fn destroy(config: &Config, headers: &HeaderMap, host: Option<&str>) 
         ended::end(&ticket.sid, ticket.until.saturating_mul(1_000)).map_err(away)?;
         wake::session_ended(config, &ticket.sid);
     }
-    let mut response = reply::full(StatusCode::NO_CONTENT, "", "");
-    if let Some(cleared) = set_cookie("", 0, host) {
-        response.headers_mut().append("set-cookie", cleared);
-    }
-    Ok(response)
+    rules::clear_cookie(&scope(host)).ok_or_else(|| Problem::new(Cause::Internal, "the cookie could not be made"))
 }
 
 /// A fresh cookie, when the request came by one that has less than half its life left and its token gives more.
@@ -155,6 +157,5 @@ pub(crate) fn renewal(config: &Config, headers: &HeaderMap, host: Option<&str>) 
         return None;
     }
     let ticket = ticket(config, headers).ok().flatten()?;
-    let is_young = ticket.exp.saturating_sub(now()) >= LIFE_SECONDS / 2;
-    if is_young || ticket.until <= ticket.exp { None } else { issue(config, ticket, host) }
+    if ticket.wants_renewal(now()) { issue(config, ticket, host) } else { None }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use spin_sdk::http::{HeaderMap, Response};
 
-use crate::auth::{self, Scope};
+use crate::auth;
 use crate::bindings::activity::broadcast::broadcaster::{self, Seq};
 use crate::bindings::activity::store::event_store::{self, Order, Query, StoreError};
 use crate::config::Config;
@@ -28,8 +28,7 @@ thread_local! {
 
 /// The route.
 pub(crate) fn state(config: &Config, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
-    let claims = auth::identify(config, headers)?;
-    claims.require(Scope::Subscribe)?;
+    let claims = auth::subscriber(config, headers)?;
     may_see(claims.types.as_deref())?;
     lanes::configure(config, &event_store::bounds()?.epoch);
     catch_up(true)?;
@@ -41,7 +40,7 @@ pub(crate) fn may_see(types: Option<&[String]>) -> Result<(), Problem> {
     if types.is_none_or(|types| types.iter().any(|pattern| pattern == "*")) {
         return Ok(());
     }
-    Err(Problem::forbidden("the state of the swarm shows every type, and the token allows only some"))
+    Err(Problem::state_shows_every_type())
 }
 
 /// The broadcaster has taken everything up to here.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::stream;
 use spin_sdk::http::{HeaderMap, HeaderValue, Response};
 
-use crate::auth::{self, Scope};
+use crate::auth;
 use crate::bindings::activity::broadcast::broadcaster::{self, Channel};
 use crate::bindings::activity::store::event_store::{self, StoreError};
 use crate::clock::{self, monotonic_ms, unix_ms};
@@ -26,8 +26,7 @@ const TROUBLE_MS: u64 = 500;
 
 /// The route.
 pub(crate) async fn stream(config: Rc<Config>, headers: &HeaderMap, query: &str) -> Result<Response<Body>, Problem> {
-    let claims = auth::identify(&config, headers)?;
-    claims.require(Scope::Subscribe)?;
+    let claims = auth::subscriber(&config, headers)?;
     lanes::configure(&config, &event_store::bounds()?.epoch);
     let last_event_id = headers.get("last-event-id").filter(|id| !id.is_empty());
     let last_event_id = last_event_id.map(|id| String::from_utf8_lossy(id.as_bytes()));

@@ -104,10 +104,10 @@ fn param(param: &Param<'_>) -> sqlite::Value {
 fn value(value: sqlite::Value) -> Value {
     match value {
         sqlite::Value::Integer(value) => Value::Int(value),
-        sqlite::Value::Real(value) => Value::Text(value.to_string()),
         sqlite::Value::Text(text) => Value::Text(text),
         sqlite::Value::Blob(bytes) => Value::Blob(bytes),
-        sqlite::Value::Null => Value::Null,
+        // No column of the log is one.
+        sqlite::Value::Real(_) | sqlite::Value::Null => Value::Null,
     }
 }
 

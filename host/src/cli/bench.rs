@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{FalseyValueParser, RangedU64ValueParser};
 use serde::Serialize;
 
 /// One of the measures.
@@ -42,19 +42,19 @@ pub enum Measure {
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Measure only this; repeatable
-    #[arg(long, value_name = "MEASURE", value_delimiter = ',')]
+    #[arg(long, env = "ACTIVITY_FEED_ONLY", value_name = "MEASURE", value_delimiter = ',')]
     only: Vec<Measure>,
     /// WebSocket clients: of fanout in place of its own steps, of idle and replay in place of their numbers
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=50_000))]
+    #[arg(long, env = "ACTIVITY_FEED_CONNECTIONS", value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=50_000))]
     connections: Option<usize>,
     /// Events a second of fanout
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, env = "ACTIVITY_FEED_RATE", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
     /// Seconds of each timed step
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=60))]
+    #[arg(long, env = "ACTIVITY_FEED_SECONDS", default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
     /// Print one JSON object in place of the table
-    #[arg(long)]
+    #[arg(long, env = "ACTIVITY_FEED_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
     /// Be the measured process: `bench` starts itself with this
     #[arg(long, hide = true)]

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -44,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, env = "ACTIVITY_FEED_TABLE", value_name = "NAME", requires = "sqlite")]
     table: Option<String>,
     /// Go on with what is written into the table, till stopped
-    #[arg(long, env = "ACTIVITY_FEED_FOLLOW", requires = "sqlite")]
+    #[arg(long, env = "ACTIVITY_FEED_FOLLOW", value_parser = FalseyValueParser::new(), requires = "sqlite")]
     follow: bool,
     /// What stands before ids that are numbers: row 7 becomes PREFIX:7; without it, the table's name
     #[arg(long, env = "ACTIVITY_FEED_ID_PREFIX", value_name = "PREFIX", requires = "sqlite", value_parser = table::prefix)]

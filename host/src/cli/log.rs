@@ -4,6 +4,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -32,13 +33,13 @@ pub(super) struct Args {
     #[arg(long, env = "ACTIVITY_FEED_AGENT", value_name = "A")]
     agent: Option<String>,
     /// What there is to say, a JSON object
-    #[arg(long, value_name = "JSON", value_parser = object)]
+    #[arg(long, env = "ACTIVITY_FEED_DATA", value_name = "JSON", value_parser = object)]
     data: Option<Value>,
     /// Read events from stdin, one JSON object a line; safe to repeat
-    #[arg(long, conflicts_with_all = ["event_type", "task", "agent", "data"])]
+    #[arg(long, env = "ACTIVITY_FEED_STDIN", value_parser = FalseyValueParser::new(), conflicts_with_all = ["event_type", "task", "agent", "data"])]
     stdin: bool,
     /// Print the server's answer as JSON
-    #[arg(long)]
+    #[arg(long, env = "ACTIVITY_FEED_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
     #[command(flatten)]
     client: ClientArgs,

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use super::logging;
 use crate::app::{self, Ready};
 use crate::config::{self, BasePath, ConfigError, Durability, LogFormat, ServeOptions, Span, StoreUrl};
+use crate::hub::websocket::MessageLimits;
 use crate::web::auth::{Scope, Scopes, TokenSpec};
 use crate::web::origin::Origin;
 
@@ -65,6 +66,12 @@ pub(super) struct Args {
     /// How long a request's headers may take to come, and again its body
     #[arg(long, env = "ACTIVITY_FEED_REQUEST_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = wait)]
     request_timeout: Span,
+    /// Bytes of a WebSocket client's message
+    #[arg(long, env = "ACTIVITY_FEED_MAX_MESSAGE_BYTES", default_value_t = 65_536, value_name = "N", value_parser = value_parser!(u32).range(1_024..=1_048_576))]
+    max_message_bytes: u32,
+    /// Messages a second of a WebSocket client
+    #[arg(long, env = "ACTIVITY_FEED_MESSAGE_RATE", default_value_t = 50, value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
+    message_rate: u32,
     /// Different subscriptions at once
     #[arg(long, env = "ACTIVITY_FEED_MAX_LANES", default_value_t = 10_000, value_name = "N")]
     max_lanes: usize,
@@ -139,6 +146,10 @@ impl Args {
             publish_rate: self.publish_rate,
             max_header_bytes: usize::try_from(self.max_header_bytes).unwrap_or(usize::MAX),
             request_timeout: self.request_timeout.0,
+            messages: MessageLimits {
+                bytes: usize::try_from(self.max_message_bytes).unwrap_or(usize::MAX),
+                a_second: self.message_rate,
+            },
             max_lanes: self.max_lanes,
             keys,
             revoked_file: self.revoked_file,
@@ -222,6 +233,7 @@ mod tests {
                     --max-event-bytes 1024 --max-body-bytes 2048 --max-lanes 7 --secret-file k \
                     --allowed-origin https://a.example --allowed-origin https://b.example --trusted-proxy 10.0.0.0/8 \
                     --trusted-proxy ::1 --publish-rate 9 --revoked-file v --max-header-bytes 5000 --request-timeout 2s \
+                    --max-message-bytes 2000 --message-rate 7 \
                     --base-path /feed/ --rules r.wasm --log-format json --drain-timeout 2s";
         let options = options(line).unwrap();
         assert_eq!(options.retain.unwrap().as_secs(), 30 * 86_400);
@@ -231,6 +243,7 @@ mod tests {
         assert_eq!(options.drain_timeout.as_secs(), 2);
         assert_eq!((options.publish_rate, options.max_header_bytes), (Some(9), 5_000));
         assert_eq!(options.request_timeout.as_secs(), 2);
+        assert_eq!(options.messages, MessageLimits { bytes: 2_000, a_second: 7 });
         assert!(options.revoked_file.is_some() && !options.made_its_key());
     }
 

@@ -8,6 +8,7 @@ mod render;
 use std::io::{BufReader, Write};
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use serde_json::Value;
 
 use super::client::{Backoff, Client, ClientArgs, ClientError};
@@ -36,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, env = "ACTIVITY_FEED_REPLAY", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     replay: u32,
     /// Print the events as JSON, one a line
-    #[arg(long)]
+    #[arg(long, env = "ACTIVITY_FEED_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
     #[command(flatten)]
     client: ClientArgs,
@@ -69,15 +70,16 @@ enum TailError {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let client = Client::new(&args.client, Scope::Subscribe, READ_TIMEOUT)?;
-    let mut tail = Tail { args, client, renderer: Renderer::new(args.json), cursor: None, connected: false };
+    let renderer = Renderer::new(args.json);
+    let mut tail = Tail { args, client, renderer, cursor: None, connected: false, away: None };
     let mut backoff = Backoff::new(LONGEST_PAUSE);
     loop {
         let outcome = tail.follow(&mut backoff);
         match outcome {
-            Ok(()) => tail.note("the server has closed the stream; connecting again"),
+            Ok(()) => tail.away("the server has closed the stream; connecting again".to_owned()),
             // Before the first connection a server that is not there is an error; afterwards it is a restart.
             Err(TailError::Client(error)) if error.is_passing() && tail.connected => {
-                tail.note(&format!("{error}; trying again"));
+                tail.away(format!("the connection is lost ({error}); trying again"));
                 std::thread::sleep(backoff.pause(error.retry_after()));
                 continue;
             }
@@ -95,6 +97,8 @@ struct Tail<'a> {
     /// Up to where everything was shown.
     cursor: Option<String>,
     connected: bool,
+    /// What was said last about a connection that is not there now.
+    away: Option<String>,
 }
 
 impl Tail<'_> {
@@ -111,6 +115,9 @@ impl Tail<'_> {
         }
         let answer = self.client.get(&format!("/api/events/stream?{}", query.join("&")), &headers)?;
         self.connected = true;
+        if self.away.take().is_some() {
+            self.note("connected again");
+        }
         let mut messages = Messages::new(BufReader::new(answer.into_body().into_reader()));
         while let Some(message) = messages.next_message()? {
             backoff.reset();
@@ -177,6 +184,14 @@ impl Tail<'_> {
             render::Line::Remark(text) => eprintln!("{text}"),
         }
         Ok(())
+    }
+
+    /// Says why there is nothing to see, once and not at each attempt.
+    fn away(&mut self, why: String) {
+        if self.away.as_ref() != Some(&why) {
+            self.note(&why);
+            self.away = Some(why);
+        }
     }
 
     fn note(&self, text: &str) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
 
 use super::Usage;
 use super::serve::say;
@@ -45,7 +46,7 @@ pub(super) struct Args {
     #[arg(long, env = "ACTIVITY_FEED_SUBJECT", value_name = "NAME")]
     subject: Option<String>,
     /// Print a link that signs its bearer in
-    #[arg(long)]
+    #[arg(long, env = "ACTIVITY_FEED_LINK", value_parser = FalseyValueParser::new())]
     link: bool,
     /// The server's URL, for --link
     #[arg(long, env = "ACTIVITY_FEED_URL", default_value = super::client::DEFAULT_URL, value_name = "URL")]

@@ -15,10 +15,10 @@ pub(super) struct PruneArgs {
     #[command(flatten)]
     store: StoreArg,
     /// Remove events that were logged longer ago than this
-    #[arg(long, value_name = "TIME", required_unless_present = "keep")]
+    #[arg(long, env = "ACTIVITY_FEED_OLDER_THAN", value_name = "TIME", required_unless_present = "keep")]
     older_than: Option<Span>,
     /// Remove all but the newest N events
-    #[arg(long, value_name = "N")]
+    #[arg(long, env = "ACTIVITY_FEED_KEEP", value_name = "N")]
     keep: Option<u64>,
 }
 

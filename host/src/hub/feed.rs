@@ -6,6 +6,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use activity_web::history::Room;
+
 use crate::clock::unix_ms;
 use std::time::{Duration, Instant};
 
@@ -21,12 +23,6 @@ const PAGE: u32 = 1_000;
 const SUMMARY_ROWS: usize = 100_000;
 /// Reads that one tail makes at most: where nearly nothing matches or all is hidden, the rest counts as left out.
 const TAIL_READS: usize = 20;
-/// Bytes of events on one page: a thousand of the largest would be 64 MiB, several times over, for each who asks.
-const PAGE_BYTES: usize = 8 << 20;
-/// What an event takes beside its `data`, about.
-const EVENT_BYTES: usize = 400;
-/// Events that a page reads before it knows how large they are.
-const FIRST_READ: u32 = 100;
 /// How long one page is filled, where little of what is read matches; the client goes on from where it stops.
 const PAGE_TIME: Duration = Duration::from_millis(250);
 /// Presentations remembered: replays and pages mostly ask for the newest events.
@@ -190,19 +186,18 @@ impl Feed {
     }
 
     /// One page of history, with as many visible events as `query.limit` unless the range ends, the store stops, or the
-    /// events are [`PAGE_BYTES`] together.
+    /// page is full of bytes ([`Room`]).
     ///
     /// # Errors
     /// The store's.
     pub fn page(&self, query: &Query) -> Result<FeedPage, StoreError> {
         let deadline = Instant::now() + PAGE_TIME;
-        let mut rest = Query { limit: query.limit.min(FIRST_READ), ..query.clone() };
+        let mut rest = Query { limit: Room::first_read(query.limit), ..query.clone() };
         let mut events = Vec::new();
-        let (mut room, mut looked_at) = (PAGE_BYTES, 0);
+        let mut room = Room::default();
         loop {
             let mut page = self.store.read(&rest)?;
             let whole = fit(&mut page, &rest, &mut room);
-            looked_at += page.events.len();
             events.extend(self.show(page.events.into_iter().map(Arc::new).collect()));
             let full = events.len() >= query.limit as usize;
             if full || !whole || !page.more || Instant::now() >= deadline {
@@ -210,10 +205,7 @@ impl Feed {
             }
             // Some were hidden, the store had looked at as many rows as one read may, or there is room for more: go on
             // from there, with as many as will fit if they are like those before them.
-            let mean = (PAGE_BYTES - room) / looked_at.max(1);
-            let fitting = u32::try_from(room / mean.max(1)).unwrap_or(u32::MAX).max(1);
-            let missing = query.limit - u32::try_from(events.len()).unwrap_or(query.limit);
-            rest.limit = missing.min(fitting);
+            rest.limit = room.next_read(query.limit - u32::try_from(events.len()).unwrap_or(query.limit));
             match query.order {
                 Order::Ascending => rest.after = page.reached,
                 Order::Descending => rest.until = page.reached,
@@ -306,13 +298,8 @@ impl Feed {
 }
 
 /// Keep of a page what there is room for. False: something was cut off, and the page ends before it.
-fn fit(page: &mut Page, query: &Query, room: &mut usize) -> bool {
-    let mut fitting = 0;
-    for event in &page.events {
-        let Some(left) = room.checked_sub(event.data.len() + EVENT_BYTES) else { break };
-        *room = left;
-        fitting += 1;
-    }
+fn fit(page: &mut Page, query: &Query, room: &mut Room) -> bool {
+    let fitting = room.take(page.events.iter().map(|event| event.data.len()));
     if fitting == page.events.len() {
         return true;
     }

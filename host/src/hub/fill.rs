@@ -33,7 +33,7 @@ pub struct Fill {
 /// In which form a fill comes.
 #[derive(Clone, Copy, Debug)]
 pub enum FillKind {
-    /// The newest events, and one `skipped` of this reason for the others.
+    /// The newest events, one `skipped` of this reason for the others, and `caught_up`.
     Events(Reason),
     /// One `skipped` of this reason.
     Report(Reason),
@@ -77,13 +77,8 @@ async fn fetch(core: &Arc<HubCore>, fill: &Fill) -> Result<Vec<Arc<Frame>>, HubE
             match kind {
                 FillKind::Events(reason) => {
                     let mut items = join::range(feed, &key.filter, from, to, buffer, reason)?;
-                    // The lane's next frame says `prev: to`. A client that was told of less would think that it has
-                    // missed something.
-                    if reason == Reason::Slow {
-                        items.push(Item::CaughtUp(to));
-                    } else if !reaches(&items, to) {
-                        items.push(Item::Position(to));
-                    }
+                    // Behind it the lane's frames go on, and under the rate again.
+                    items.push(Item::CaughtUp(to));
                     Ok(items)
                 }
                 FillKind::Report(reason) => {
@@ -95,15 +90,6 @@ async fn fetch(core: &Arc<HubCore>, fill: &Fill) -> Result<Vec<Arc<Frame>>, HubE
         .await?;
     core.count_skipped(&items);
     core.render(&fill.key, items).await
-}
-
-/// Whether the last of these settles everything up to `to`.
-fn reaches(items: &[Item], to: Seq) -> bool {
-    match items.last() {
-        Some(Item::Event(shown, _)) => shown.event.seq == to,
-        Some(Item::Skipped(skipped)) => skipped.to == to,
-        _ => false,
-    }
 }
 
 impl HubCore {

@@ -32,6 +32,9 @@ enum Pack {
     Once(OnceLock<Option<Bytes>>),
 }
 
+/// Stands before an event's `prev`.
+const PREV: &[u8] = b",\"prev\":";
+
 /// Frames below this many bytes go as they are.
 const LEAST_PACKED: usize = 128;
 
@@ -78,6 +81,7 @@ impl Frame {
                     Item::Event(Shown { event, .. }, prev) => (Told::Event, *prev, event.seq),
                     Item::Skipped(skipped) => (Told::Skipped, skipped.from, skipped.to),
                     Item::CaughtUp(seq) | Item::Position(seq) => (Told::Position, *seq, *seq),
+                    Item::Subscribed { from, .. } => (Told::Aside, *from, *from),
                     _ => (Told::Aside, 0, 0),
                 };
                 Self::plain(kind, from, to, wire(format, text))
@@ -95,6 +99,25 @@ impl Frame {
     #[must_use]
     pub fn plain(kind: Told, from: Seq, to: Seq, bytes: Bytes) -> Arc<Self> {
         Arc::new(Self { kind, from, to, bytes, pack: Pack::Never })
+    }
+
+    /// The same event for one whose subscription was settled further than its lane: it joined while the lane stood
+    /// still, and was told `caught_up` behind the lane's last frame. Its `prev` is that, not the lane's. None where the
+    /// frame tells no `prev`.
+    #[must_use]
+    pub fn after(&self, format: Format, prev: Seq) -> Option<Arc<Self>> {
+        let text = match format {
+            Format::Json => websocket::payload(&self.bytes)?,
+            Format::SseJson => &self.bytes,
+            Format::Html | Format::SseHtml => return None,
+        };
+        // The first there is: before it stand only the subscription's name, a string in which every quote is escaped, and
+        // the event's id and seq.
+        let start = text.windows(PREV.len()).position(|window| window == PREV)? + PREV.len();
+        let (before, behind) = text.split_at_checked(start)?;
+        let behind = behind.get(behind.iter().position(|byte| !byte.is_ascii_digit())?..)?;
+        let text = String::from_utf8([before, prev.to_string().as_bytes(), behind].concat()).ok()?;
+        Some(Self::plain(self.kind, prev, self.to, wire(format, &text)))
     }
 
     /// What goes to a client that takes packed messages.
@@ -115,5 +138,32 @@ fn wire(format: Format, text: &str) -> Bytes {
         _ if text.is_empty() => Bytes::new(),
         Format::Json | Format::Html => websocket::text(text),
         Format::SseJson | Format::SseHtml => Bytes::copy_from_slice(text.as_bytes()),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_told_with_the_prev_of_one_who_joined_behind_its_lane() {
+        let data = "x".repeat(200);
+        for (data, label) in [("", ""), (&*data, r#""subscription":"a,\"prev\":7,","#)] {
+            let told = |prev: Seq| {
+                format!(
+                    r#"{{"type":"event",{label}"payload":{{"id":"a","seq":9,"prev":{prev},"data":{{"m":"{data},\"prev\":1"}}}}}}"#
+                )
+            };
+            let of = |format, text: &str| Frame::plain(Told::Event, 3, 9, wire(format, text));
+            for (prev, to) in [(3, 8), (9, 12_345), (99_999, 7)] {
+                let frame = of(Format::Json, &told(prev)).after(Format::Json, to).unwrap();
+                assert_eq!((frame.from, frame.to, &frame.bytes), (to, 9, &websocket::text(&told(to))));
+                let message = |prev: Seq| format!("id: e:9\ndata: {}\n\n", told(prev));
+                let frame = of(Format::SseJson, &message(prev)).after(Format::SseJson, to).unwrap();
+                assert_eq!(frame.bytes, message(to).as_bytes());
+            }
+        }
+        assert!(Frame::plain(Told::Event, 3, 9, wire(Format::Html, "<p>")).after(Format::Html, 5).is_none());
     }
 }

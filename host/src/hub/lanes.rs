@@ -4,21 +4,22 @@
 //! Always true: for each lane the host knows its key, what it has settled and when it last sent, so that a broadcaster
 //! that traps is replaced without a gap or a repetition. Which client has what is the shards' business.
 
+mod recovery;
+mod state;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::monotonic_ms;
-use crate::engine::words::{
-    Channel, FrameKind, Item, LaneFrame, LaneId, LaneKey, MonotonicMs, Output, Reason, Skipped,
-};
-use crate::engine::{Broadcaster, CallError};
+use crate::engine::Broadcaster;
+use crate::engine::words::{Channel, FrameKind, LaneFrame, LaneId, LaneKey, MonotonicMs, Output};
 use crate::hub::feed::Feed;
-use crate::hub::follow::{self, Committed};
+use crate::hub::follow::Committed;
 use crate::hub::frame::Frame;
 use crate::hub::shard::{Attached, Delivery, ShardCommand, ShardHandle, SubscriptionRef};
 use crate::metrics::{self, Metrics};
@@ -31,13 +32,8 @@ pub type LaneRef = u32;
 const LINGER_MS: u64 = 1_000;
 /// The window of the rate limit, as far as a replaced broadcaster must know it.
 const WINDOW_MS: u64 = 1_100;
-/// How often idle lanes are looked for and the state is saved, at most.
+/// How often idle lanes are looked for, at most.
 const HOUSEKEEPING_MS: u64 = 1_000;
-/// How often the state is saved, at most.
-const SNAPSHOT_MS: u64 = 5_000;
-/// Without a snapshot, the state starts from the newest events, so many at most: a first start on a large log must not
-/// read it whole.
-const FOLD_AT_MOST: u64 = 100_000;
 
 /// What is asked of the lanes' thread.
 #[expect(missing_docs, reason = "each command's fields are told by their names and by its own line")]
@@ -189,14 +185,6 @@ impl Lanes {
         }
     }
 
-    fn state(&mut self) -> String {
-        if let Ok(state) = self.broadcaster.state() {
-            return state;
-        }
-        self.recover();
-        self.broadcaster.state().unwrap_or_else(|_| "{}".to_owned())
-    }
-
     // -------------------------------------------------------------------------------------------- joining, leaving
 
     fn attach(&mut self, key: Arc<LaneKey>, subscription: SubscriptionRef) {
@@ -220,18 +208,6 @@ impl Lanes {
             Channel::State => self.render_state(&key),
         };
         self.tell(shard, ShardCommand::Attached(Attached { subscription, lane: lane_ref, settled, opening }));
-    }
-
-    /// The state subscription's first frames; they come from here, because the state is folded by this instance.
-    fn render_state(&mut self, key: &LaneKey) -> Vec<Arc<Frame>> {
-        let items = [Item::Subscribed { recovered: true, from: self.published, to: self.published }, Item::State];
-        for _ in 0..2 {
-            match self.broadcaster.render(key, &items) {
-                Ok(texts) => return Frame::of_items(key.format, &items, &texts),
-                Err(_) => self.recover(),
-            }
-        }
-        Vec::new()
     }
 
     /// A new lane stands where the log is published. None: there are too many.
@@ -351,156 +327,6 @@ impl Lanes {
     fn tell(&self, shard: usize, command: ShardCommand) {
         if let Some(shard) = self.shards.get(shard) {
             shard.send(command);
-        }
-    }
-
-    // ----------------------------------------------------------------------------------------------------- recovery
-
-    /// After a trap: the broadcaster is fresh and empty. Give it back its lanes where they stood, the state, and every
-    /// event that some lane has not settled.
-    fn recover(&mut self) {
-        tracing::warn!(lanes = self.lanes.len(), "the broadcaster was replaced; its lanes go on from the log");
-        self.restore_state();
-        let now = monotonic_ms();
-        self.by_id.clear();
-        let mut lost = Vec::new();
-        for (lane_ref, lane) in &mut self.lanes {
-            while lane.sent.front().is_some_and(|sent| sent + WINDOW_MS < now) {
-                lane.sent.pop_front();
-            }
-            match self.broadcaster.open_lane(&lane.key, lane.settled, lane.sent.make_contiguous()) {
-                Ok(id) => {
-                    lane.id = id;
-                    self.by_id.insert(id, *lane_ref);
-                }
-                Err(error) => lost.push(error),
-            }
-        }
-        if let Some(error) = lost.first() {
-            tracing::error!(%error, lanes = lost.len(), "a fresh broadcaster does not open the lanes that the old one had");
-        }
-        let settled = self.lanes.values().filter(|lane| lane.key.channel == Channel::Events).map(|lane| lane.settled);
-        let from = settled.min().unwrap_or(self.published);
-        if let Err(error) = self.republish(from) {
-            tracing::error!(%error, "the lanes' events could not be published again; their subscribers are sent away");
-            for shard in 0..self.shards.len() {
-                self.tell(shard, ShardCommand::CloseAll);
-            }
-        }
-    }
-
-    /// Publish what the log holds of `(from, published]`. An event that traps the broadcaster alone is reported to
-    /// every lane as skipped, with a count that nobody knows: it is never dropped in silence.
-    fn republish(&mut self, from: Seq) -> anyhow::Result<()> {
-        let mut after = from;
-        while after < self.published {
-            let page = self.feed.store().read(&everything(after, self.published))?;
-            for batch in follow::batches(page.events.into_iter().map(Arc::new).collect()) {
-                let Some(head) = batch.last().map(|event| event.seq) else { continue };
-                let shown = self.feed.show(batch);
-                match self.broadcaster.publish(&shown, head, monotonic_ms()) {
-                    Ok(output) => self.deliver(output, None),
-                    Err(_) => self.report_poison(head)?,
-                }
-            }
-            after = page.reached.max(after + 1);
-        }
-        Ok(())
-    }
-
-    /// The batch up to `head` cannot be published: report it on every lane, and go on after it.
-    fn report_poison(&mut self, head: Seq) -> Result<(), CallError> {
-        let now = monotonic_ms();
-        let lanes: Vec<LaneRef> = self.lanes.keys().copied().collect();
-        for lane_ref in lanes {
-            let Some(lane) = self.lanes.get(&lane_ref) else { continue };
-            let (key, from) = (Arc::clone(&lane.key), lane.settled);
-            if from < head && key.channel == Channel::Events {
-                let skipped = Skipped { from, to: head, count: None, by_type: Vec::new(), reason: Reason::Rate };
-                let texts = self.broadcaster.render(&key, &[Item::Skipped(skipped)])?;
-                if let Some((lane, text)) = self.lanes.get_mut(&lane_ref).zip(texts.into_iter().next()) {
-                    lane.settled = head;
-                    let frame = LaneFrame { lane: 0, kind: FrameKind::Skipped, from, to: head, text, count: 0 };
-                    let wire = Frame::of_lane(key.format, &frame);
-                    for shard in 0..self.shards.len() {
-                        let frames = vec![(lane_ref, Arc::clone(&wire))];
-                        self.tell(shard, ShardCommand::Deliver(Delivery { frames, committed: None }));
-                    }
-                }
-            }
-            let Some(lane) = self.lanes.get_mut(&lane_ref) else { continue };
-            let id = self.broadcaster.open_lane(&key, lane.settled, lane.sent.make_contiguous())?;
-            lane.id = id;
-            self.by_id.insert(id, lane_ref);
-        }
-        self.wake = Some(now);
-        Ok(())
-    }
-
-    // -------------------------------------------------------------------------------------------------------- state
-
-    /// From the newest snapshot, and the events after it up to what is published.
-    fn restore_state(&mut self) {
-        let mut after = self.published.saturating_sub(FOLD_AT_MOST);
-        if let Some((seq, state)) = &self.snapshot
-            && *seq <= self.published
-            && self.broadcaster.restore(state).unwrap_or(false)
-        {
-            after = *seq;
-        }
-        while after < self.published {
-            let page = match self.feed.store().read(&everything(after, self.published)) {
-                Ok(page) => page,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot read the log for the state of the swarm");
-                    return;
-                }
-            };
-            let reached = page.reached.max(after + 1);
-            for batch in follow::batches(page.events.into_iter().map(Arc::new).collect()) {
-                let head = batch.last().map_or(reached, |event| event.seq);
-                if self.broadcaster.fold(&self.feed.show(batch), head).is_err() {
-                    tracing::warn!(head, "the broadcaster cannot fold these events; the state goes on without them");
-                }
-            }
-            after = reached;
-        }
-    }
-
-    fn save_state(&mut self, at_once: bool) {
-        let now = monotonic_ms();
-        if now < self.snapshot_due && !at_once {
-            return;
-        }
-        self.snapshot_due = now + HOUSEKEEPING_MS;
-        let stands_at = self.snapshot.as_ref().map_or(0, |(seq, _)| *seq);
-        let is_saving = self.saving.as_ref().is_some_and(|saving| !saving.is_finished());
-        if self.published <= stands_at || (is_saving && !at_once) {
-            return;
-        }
-        match self.broadcaster.snapshot() {
-            Ok((seq, state)) => {
-                self.snapshot = Some((seq, state.clone()));
-                self.snapshot_due = now + SNAPSHOT_MS;
-                let feed = Arc::clone(&self.feed);
-                let save = move || {
-                    if let Err(error) = feed.store().save_snapshot(seq, &state) {
-                        tracing::warn!(%error, "cannot store the state of the swarm; it is folded from the log again");
-                    }
-                };
-                let before = self.saving.take();
-                match thread::Builder::new().name("snapshot".to_owned()).spawn(save) {
-                    Ok(saving) => self.saving = Some(saving),
-                    Err(error) => tracing::warn!(%error, "no thread to store the state of the swarm with"),
-                }
-                if at_once {
-                    for saving in before.into_iter().chain(self.saving.take()) {
-                        // A store that panicked has said so; the state is folded from the log again.
-                        let _ = saving.join();
-                    }
-                }
-            }
-            Err(_) => self.recover(),
         }
     }
 }

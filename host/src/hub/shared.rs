@@ -17,7 +17,7 @@ use crate::hub::frame::Frame;
 use crate::hub::join::{self, JoinError};
 use crate::hub::lanes::{Command, LaneRef};
 use crate::hub::shard::{ConnectionRef, ShardCommand, ShardHandle};
-use crate::hub::websocket::{self, CloseCode};
+use crate::hub::websocket::{self, CloseCode, MessageLimits};
 use crate::hub::{HubError, Refused, Tokens};
 use crate::metrics::{self, Metrics};
 use crate::store::Seq;
@@ -39,6 +39,7 @@ pub struct Prepared {
 pub struct HubCore {
     pub(super) feed: Arc<Feed>,
     pub(super) settings: Settings,
+    pub(super) messages: MessageLimits,
     pub(super) shards: Vec<ShardHandle>,
     /// Connections are given to the shards in turn.
     pub(super) next_shard: AtomicUsize,
@@ -184,6 +185,10 @@ impl HubCore {
             websocket::close::TOO_BIG => "message_too_big",
             _ => "bad_message",
         };
+        self.count_closed(reason);
+    }
+
+    pub(super) fn count_closed(&self, reason: &'static str) {
         self.metrics.closed.get_or_create(&metrics::Reason { reason }).inc();
     }
 }

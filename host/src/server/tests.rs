@@ -48,9 +48,12 @@ async fn rig(max_connections: usize, drain_timeout: Duration) -> Rig {
         max_header_bytes: MAX_HEADER_BYTES,
         drain_timeout,
     };
-    let serving = tokio::spawn(serve(listener, router, options, Arc::default(), async {
+    let shutdown = async {
         let _ = stopped.await;
-    }));
+    };
+    let serving = tokio::spawn(async move {
+        serve(listener, router, options, Arc::default(), shutdown).await.unwrap();
+    });
     Rig { address, entered, release, stop: Some(stop), serving }
 }
 

@@ -1,15 +1,15 @@
 //! The log as it was: `GET /api/events` with its long-poll, one event, and the summary. Reads the store; has no rate and
 //! no buffer.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use activity_web::history as rules;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 use tokio::time::Instant;
 
 use crate::engine::words::{Cursor, HistoryQuery, Mark, Shown, Skipped, Start};
@@ -47,24 +47,9 @@ pub async fn history(
         // The token may have run out, been revoked, or its session ended, while the request waited.
         site.subscriber(&headers)?;
     }
-    let epoch = site.hub.settings().epoch.clone();
-    let cursor = |seq| Cursor { epoch: epoch.clone(), seq }.to_string();
     let (payloads, skipped) = site.hub.payloads(page.events, page.skipped).await?;
-    // The payloads are JSON already: they are joined, not parsed and written again.
-    let mut body = String::with_capacity(payloads.iter().map(|payload| payload.len() + 1).sum::<usize>() + 256);
-    body.push_str("{\"events\":[");
-    body.push_str(&payloads.join(","));
-    body.push_str("],\"cursor\":");
-    body.push_str(&json!(cursor(page.next)).to_string());
-    body.push_str(",\"head\":");
-    body.push_str(&json!(cursor(page.head)).to_string());
-    body.push_str(if page.more { ",\"more\":true" } else { ",\"more\":false" });
-    if let Some(skipped) = skipped {
-        body.push_str(",\"skipped\":");
-        body.push_str(&skipped);
-    }
-    body.push('}');
-    Ok(json_text(body))
+    let epoch = &site.hub.settings().epoch;
+    Ok(json_text(rules::page(epoch, &payloads, page.next, page.head, page.more, skipped.as_deref())))
 }
 
 /// `GET /api/events/{id}`.
@@ -75,12 +60,8 @@ pub async fn event(
 ) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
     // What is not UTF-8 once its percent signs are read is no event's id.
-    let Path(id) = id.map_err(|_| missing())?;
+    let Path(id) = id.map_err(|_| activity_web::Problem::no_such_event())?;
     read_event(&site, &grant, id).await.map(json_text)
-}
-
-fn missing() -> Problem {
-    Problem::not_found("no event with this id is kept, or the token does not show it")
 }
 
 /// The payload of one event.
@@ -88,6 +69,7 @@ fn missing() -> Problem {
 /// # Errors
 /// 404 also for what the token hides, in the same words.
 pub(super) async fn read_event(site: &Site, grant: &Grant, id: String) -> Result<String, Problem> {
+    let missing = || Problem::from(activity_web::Problem::no_such_event());
     let shown = site.hub.read(move |feed| feed.get(&id)).await?.ok_or_else(missing)?;
     if !site.hub.allows(grant, shown.event.event_type.clone()).await? {
         return Err(missing());
@@ -103,50 +85,16 @@ pub async fn summary(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
-    let minutes = read_minutes(&query.unwrap_or_default())?;
+    let minutes = rules::read_minutes(&query.unwrap_or_default())?;
     let counts = site.hub.read(move |feed| feed.summary(minutes)).await?;
     let mut types: Vec<String> = counts.iter().map(|(_, event_type, _)| event_type.clone()).collect();
     types.sort_unstable();
     types.dedup();
     let allowed = site.hub.allowed(&grant, types.clone()).await?;
-    let mut by_type: BTreeMap<String, u64> =
-        types.into_iter().zip(allowed).filter(|(_, allowed)| *allowed).map(|(t, _)| (t, 0)).collect();
-    let mut per_minute = vec![0u64; minutes as usize];
-    let mut per_minute_by_type: BTreeMap<String, BTreeMap<u32, u64>> = BTreeMap::new();
-    for (ago, event_type, count) in counts {
-        let Some(total) = by_type.get_mut(&event_type) else { continue };
-        *total += count;
-        // Oldest first, like a chart is read.
-        let at = minutes.saturating_sub(ago + 1);
-        if let Some(minute) = per_minute.get_mut(at as usize) {
-            *minute += count;
-        }
-        *per_minute_by_type.entry(event_type).or_default().entry(at).or_default() += count;
-    }
-    let total: u64 = by_type.values().sum();
-    let body = json!({
-        "minutes": minutes,
-        "total": total,
-        "by_type": by_type,
-        "per_minute": per_minute,
-        "per_minute_by_type": per_minute_by_type,
-    });
-    Ok(json_text(body.to_string()))
-}
-
-fn read_minutes(query: &str) -> Result<u32, Problem> {
-    let mut minutes = 60;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name != "minutes" {
-            return Err(Problem::invalid("`summary` takes one parameter, `minutes`"));
-        }
-        minutes = value
-            .parse()
-            .ok()
-            .filter(|minutes| (1..=1_440).contains(minutes))
-            .ok_or_else(|| Problem::invalid("`minutes` is a whole number from 1 to 1440"))?;
-    }
-    Ok(minutes)
+    let shown: BTreeSet<String> =
+        types.into_iter().zip(allowed).filter_map(|(event_type, allowed)| allowed.then_some(event_type)).collect();
+    let counts = counts.into_iter().filter(|(_, event_type, _)| shown.contains(event_type));
+    Ok(json_text(rules::summary(minutes, counts)))
 }
 
 pub(super) fn json_text(body: String) -> Response {
@@ -215,7 +163,8 @@ fn read_once(feed: &Feed, asked: &HistoryQuery) -> Result<Read, JoinError> {
         Order::Ascending => until,
         // The next page's `before`, which is excluded.
         Order::Descending if page.more => page.reached + 1,
-        Order::Descending => after + 1,
+        // An empty log has no next seq yet: no cursor that is given lies beyond the head.
+        Order::Descending => (after + 1).min(bounds.head),
     };
     Ok(Read {
         events: page.events,

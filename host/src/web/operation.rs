@@ -42,7 +42,7 @@ pub async fn metrics(
 pub async fn state(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Problem> {
     let grant = site.subscriber(&headers)?;
     if !grant.is_unrestricted() {
-        return Err(Problem::forbidden("the state of the swarm shows every type, and the token allows only some"));
+        return Err(activity_web::Problem::state_shows_every_type().into());
     }
     let state = site.hub.state().await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], Body::from(state)).into_response())

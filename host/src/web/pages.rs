@@ -7,30 +7,16 @@ pub(super) mod plain;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
+use activity_web::files::{CSS, HTML, MANIFEST, SCRIPT, SVG, describe, etag, is_known, takes_gzip};
 use axum::body::Body;
 use axum::extract::NestedPath;
-use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
-    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CONTENT_ENCODING, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::routing::{MethodRouter, get};
 use axum::{Extension, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sha2::{Digest as _, Sha256};
-
-/// Scripts, styles and connections of this origin and nothing else; no frame may hold a page (against click-jacking);
-/// and no string ever becomes markup or code (`trusted-types`), whatever an event holds.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
-
-/// Asked for again each time, and answered with 304 unless the binary changed: a page never meets another version's script.
-const CACHE: &str = "no-cache";
 
 /// One file of the binary, at its place below the base path.
 pub(super) struct Asset {
@@ -38,10 +24,6 @@ pub(super) struct Asset {
     pub(super) content_type: &'static str,
     pub(super) bytes: &'static [u8],
 }
-
-pub(super) const HTML: &str = "text/html; charset=utf-8";
-pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
-const SVG: &str = "image/svg+xml";
 
 const ASSETS: &[Asset] = &[
     Asset {
@@ -52,11 +34,7 @@ const ASSETS: &[Asset] = &[
     Asset { route: "/assets/common.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/common.js") },
     Asset { route: "/assets/live.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/live.js") },
     Asset { route: "/assets/events.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/events.js") },
-    Asset {
-        route: "/assets/style.css",
-        content_type: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/style.css"),
-    },
+    Asset { route: "/assets/style.css", content_type: CSS, bytes: include_bytes!("../../assets/style.css") },
     Asset { route: "/assets/icon.svg", content_type: SVG, bytes: include_bytes!("../../assets/icon.svg") },
     Asset {
         route: "/assets/icon-maskable.svg",
@@ -65,7 +43,7 @@ const ASSETS: &[Asset] = &[
     },
     Asset {
         route: "/assets/manifest.webmanifest",
-        content_type: "application/manifest+json",
+        content_type: MANIFEST,
         bytes: include_bytes!("../../assets/manifest.webmanifest"),
     },
     Asset { route: "/favicon.ico", content_type: SVG, bytes: include_bytes!("../../assets/icon.svg") },
@@ -152,7 +130,7 @@ fn to_live(base: &str) -> Response<Body> {
 }
 
 fn serve(known: &Known, request: &HeaderMap) -> Response<Body> {
-    let is_known = request.get_all(IF_NONE_MATCH).iter().any(|value| names(value, &known.etag));
+    let is_known = is_known(request, &known.etag);
     let packed = (!is_known && takes_gzip(request)).then(|| known.packed()).filter(|packed| !packed.is_empty());
     let is_packed = packed.is_some();
     let mut response = Response::new(match packed {
@@ -164,47 +142,11 @@ fn serve(known: &Known, request: &HeaderMap) -> Response<Body> {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     let headers = response.headers_mut();
-    headers.insert(ETAG, known.etag.clone());
-    for (name, value) in [
-        (CONTENT_TYPE, known.content_type),
-        (CACHE_CONTROL, CACHE),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (VARY, "accept-encoding"),
-        // Other sites learn nothing of an address. `no-referrer` would take the Origin from the sign-in form, too.
-        (REFERRER_POLICY, "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    describe(headers, known.content_type, &known.etag, known.cross_origin);
     if is_packed {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    if known.cross_origin {
-        let name = HeaderName::from_static("cross-origin-resource-policy");
-        headers.insert(name, HeaderValue::from_static("cross-origin"));
-    }
     response
-}
-
-/// Whether the client unpacks gzip (RFC 9110, section 12.5.3); `*` is not taken as a yes.
-fn takes_gzip(request: &HeaderMap) -> bool {
-    let values = request.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-        let refused = quality.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>() == Ok(0.0));
-        name.trim().eq_ignore_ascii_case("gzip") && !refused
-    })
-}
-
-/// Whether a value of `If-None-Match` names this ETag; weak comparison (RFC 9110, section 13.1.2).
-fn names(value: &HeaderValue, etag: &HeaderValue) -> bool {
-    let (Ok(value), Ok(etag)) = (value.to_str(), etag.to_str()) else { return false };
-    value.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
-}
-
-fn etag(bytes: &[u8]) -> HeaderValue {
-    let text = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)));
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 #[cfg(test)]
@@ -214,6 +156,7 @@ mod tests {
     use std::collections::HashSet;
 
     use axum::http::Request;
+    use axum::http::header::{CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
     use http_body_util::BodyExt as _;
     use tower::ServiceExt as _;
 

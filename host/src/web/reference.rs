@@ -4,20 +4,16 @@
 
 use axum::Router;
 
-use super::pages::{Asset, HTML, SCRIPT, files};
+use activity_web::files::{CSS, HTML, JSON, SCRIPT};
 
-const JSON: &str = "application/json";
+use super::pages::{Asset, files};
 
 const ASSETS: &[Asset] = &[
     Asset { route: "/openapi.json", content_type: JSON, bytes: include_bytes!("../../assets/openapi.json") },
     Asset { route: "/asyncapi.json", content_type: JSON, bytes: include_bytes!("../../assets/asyncapi.json") },
     Asset { route: "/docs", content_type: HTML, bytes: include_bytes!("../../assets/docs.html") },
     Asset { route: "/assets/docs.js", content_type: SCRIPT, bytes: include_bytes!("../../assets/docs.js") },
-    Asset {
-        route: "/assets/docs.css",
-        content_type: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/docs.css"),
-    },
+    Asset { route: "/assets/docs.css", content_type: CSS, bytes: include_bytes!("../../assets/docs.css") },
 ];
 
 /// The routes of the reference; nobody needs a token for them.

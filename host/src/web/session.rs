@@ -1,6 +1,5 @@
-//! Sessions: a token traded for a cookie that scripts cannot read. A cookie is signed with a key of its own, holds for
-//! 15 minutes and never past the token it was traded for, is renewed in use, and is worth nothing once its session was
-//! ended. That a request which comes by the cookie was not made by another site's page is seen to by `SameSite=Strict`
+//! Sessions: a token traded for a cookie that scripts cannot read. What a cookie says and how long it holds are the rules
+//! of `activity-web`; here it is signed, with a key of its own, and is worth nothing once its session was ended. That a request which comes by the cookie was not made by another site's page is seen to by `SameSite=Strict`
 //! and by the Origin check (`origin.rs`).
 
 mod ended;
@@ -11,55 +10,22 @@ use std::sync::{PoisonError, RwLock};
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+
+use activity_web::session::{self as rules, Ticket, cookie};
+pub use activity_web::session::{CookieScope, NAME as COOKIE};
 
 use super::auth::{Auth, AuthError, Claims, Keys, Scopes, Secret, unix_seconds};
 use super::error::Problem;
 use ended::Ended;
 
-/// The cookie's name.
-pub const COOKIE: &str = "activity_feed_session";
-/// Seconds that a cookie holds.
-const LIFE_SECONDS: u64 = 15 * 60;
-
-/// How the cookie is set.
-#[derive(Clone, Debug)]
-pub struct CookieScope {
-    /// The feed's place on its server, like `/feed`; empty or `/` for the root.
-    pub base_path: String,
-    /// Whether browsers may send it over TLS only: everywhere but on loopback.
-    pub secure: bool,
-}
-
-/// What a cookie says, signed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Ticket {
-    /// The session.
-    sid: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sub: Option<String>,
-    scope: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    types: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<String>,
-    /// The end of this cookie, Unix seconds.
-    exp: u64,
-    /// The end of the token behind it, Unix seconds.
-    until: u64,
-}
-
-impl Ticket {
-    fn into_claims(self) -> Claims {
-        Claims {
-            subject: self.sub,
-            scopes: Scopes::from_claim(&self.scope),
-            types: self.types,
-            expires: self.until,
-            jti: self.jti,
-            session: Some(self.sid),
-        }
+fn claims_of(ticket: Ticket) -> Claims {
+    Claims {
+        subject: ticket.sub,
+        scopes: Scopes::from_claim(&ticket.scope),
+        types: ticket.types,
+        expires: ticket.until,
+        jti: ticket.jti,
+        session: Some(ticket.sid),
     }
 }
 
@@ -83,7 +49,7 @@ pub(super) struct Sessions {
 
 /// The session key of a token secret: a restart or another node on the same secret knows the same cookies.
 fn derived(secret: &Secret) -> Secret {
-    secret.derive("activity-feed session cookie v1")
+    secret.derive(rules::KEY_PURPOSE)
 }
 
 impl Sessions {
@@ -101,7 +67,7 @@ impl Sessions {
 
     /// The claims of the session cookie, if there is one.
     pub(super) fn identify(&self, headers: &HeaderMap, now: u64) -> Result<Option<Claims>, AuthError> {
-        Ok(self.ticket(headers, now)?.map(Ticket::into_claims))
+        Ok(self.ticket(headers, now)?.map(claims_of))
     }
 
     fn ticket(&self, headers: &HeaderMap, now: u64) -> Result<Option<Ticket>, AuthError> {
@@ -111,7 +77,7 @@ impl Sessions {
             // A cookie of another key is one of before a change of keys: to its bearer, a session that has ended.
             key.keys.payload(cookie).map_err(|_| AuthError::SessionEnded)?
         };
-        if ticket.exp <= now || ticket.until <= now || self.has_ended(&ticket.sid) {
+        if !ticket.holds(now) || self.has_ended(&ticket.sid) {
             return Err(AuthError::SessionEnded);
         }
         Ok(Some(ticket))
@@ -127,38 +93,15 @@ impl Sessions {
     }
 
     fn end(&self, ticket: &Ticket, now: u64) {
-        // Nothing renews it any more, so the youngest of its cookies ends within one life.
-        let until = ticket.until.min(now.saturating_add(LIFE_SECONDS));
-        self.ended.add(ticket.sid.clone(), until, now);
+        self.ended.add(ticket.sid.clone(), ticket.last_end(now), now);
     }
 
     /// `Set-Cookie` for a ticket that holds from now.
-    fn issue(&self, mut ticket: Ticket, now: u64, scope: &CookieScope) -> Option<HeaderValue> {
-        ticket.exp = ticket.until.min(now.saturating_add(LIFE_SECONDS));
-        let age = ticket.exp.saturating_sub(now);
-        let value = self.key.read().unwrap_or_else(PoisonError::into_inner).secret.sign(&ticket).ok()?;
-        set_cookie(&value, age, scope)
+    fn issue(&self, ticket: Ticket, now: u64, scope: &CookieScope) -> Option<HeaderValue> {
+        let ticket = ticket.renewed(now);
+        let signed = self.key.read().unwrap_or_else(PoisonError::into_inner).secret.sign(&ticket).ok()?;
+        ticket.set_cookie(&signed, now, scope)
     }
-}
-
-fn set_cookie(value: &str, max_age: u64, scope: &CookieScope) -> Option<HeaderValue> {
-    let path = if scope.base_path.is_empty() { "/" } else { &scope.base_path };
-    let secure = if scope.secure { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={value}; Max-Age={max_age}; Path={path}; HttpOnly; SameSite=Strict{secure}");
-    let mut header = HeaderValue::from_str(&text).ok()?;
-    header.set_sensitive(true);
-    Some(header)
-}
-
-/// The session cookie's value. Of several, the first: browsers send that of the longest path first.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get_all(header::COOKIE)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.split_once('='))
-        .find_map(|(name, value)| (name.trim() == COOKIE).then_some(value.trim()))
 }
 
 /// `POST /api/session`: trades a token of any scope for the cookie. A cookie that still holds may be traded for a fresh
@@ -169,14 +112,10 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 pub fn create(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Result<Response, Problem> {
     let claims = auth.identify(headers)?;
     let now = unix_seconds();
-    let body = json!({
-        "subject": claims.subject,
-        "scope": claims.scopes.to_claim(),
-        "types": claims.types,
-        "expires": (!auth.is_open()).then_some(claims.expires),
-    });
+    let expires = (!auth.is_open()).then_some(claims.expires);
+    let body = rules::signed_in(claims.subject.as_deref(), &claims.scopes.to_claim(), claims.types.as_deref(), expires);
     let json = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    let mut response = (StatusCode::OK, json, body.to_string()).into_response();
+    let mut response = (StatusCode::OK, json, body).into_response();
     if !auth.is_open() {
         let sid = match claims.session {
             Some(sid) => sid,
@@ -212,7 +151,7 @@ pub fn destroy(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Result<
     if cookie(headers).is_none() {
         auth.identify(headers)?;
     }
-    let cleared = set_cookie("", 0, scope).ok_or_else(Problem::internal)?;
+    let cleared = rules::clear_cookie(scope).ok_or_else(Problem::internal)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().append(header::SET_COOKIE, cleared);
     Ok((response, ended))
@@ -227,11 +166,7 @@ pub fn renewal(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Option<
     }
     let now = unix_seconds();
     let ticket = auth.sessions.ticket(headers, now).ok().flatten()?;
-    let left = ticket.exp.saturating_sub(now);
-    if left >= LIFE_SECONDS / 2 || ticket.until <= ticket.exp {
-        return None;
-    }
-    auth.sessions.issue(ticket, now, scope)
+    if ticket.wants_renewal(now) { auth.sessions.issue(ticket, now, scope) } else { None }
 }
 
 fn session_id() -> io::Result<String> {

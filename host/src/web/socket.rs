@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -147,6 +147,12 @@ fn accept_key<B>(request: &Request<B>) -> Result<HeaderValue, Problem> {
     if request.version() < Version::HTTP_11 || !is_upgrade(headers) || versions != [b"13".as_slice()] {
         return Err(upgrade());
     }
+    // A body would be frames to one program on the way and a request to another.
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0");
+    if request.method() != Method::GET || has_body {
+        return Err(Problem::new(Cause::BadRequest, "a handshake is a `GET` without a body"));
+    }
     let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).into_iter();
     let key = match (keys.next(), keys.next()) {
         (Some(key), None) => key.to_str().unwrap_or_default().trim(),
@@ -179,6 +185,14 @@ mod tests {
         *request.version_mut() = Version::HTTP_10;
         assert!(accept_key(&request).is_err(), "HTTP/1.0");
         *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        assert!(accept_key(&request).is_ok(), "no body");
+        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
+        assert!(accept_key(&request).is_err(), "a body");
+        request.headers_mut().remove(header::CONTENT_LENGTH);
+        *request.method_mut() = Method::HEAD;
+        assert!(accept_key(&request).is_err(), "HEAD, which is routed like GET");
+        *request.method_mut() = Method::GET;
         request.headers_mut().insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_static("short"));
         assert!(accept_key(&request).is_err());
     }

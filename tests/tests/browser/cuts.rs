@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::SHOWN;
 
 /// Longer than the widget takes to find a dead socket by itself: the server's `ping_ms` and ten seconds.
-const DEAD: Duration = Duration::from_secs(60);
+pub(super) const DEAD: Duration = Duration::from_secs(60);
 
 /// Writes down what the page's widget hands out, from now on, in order.
-const WATCH: &str = "
+pub(super) const WATCH: &str = "
     const feed = document.querySelector('activity-feed');
     window.seen = [];
     feed.addEventListener('event', ({ detail }) => seen.push([detail.seq, detail.seq]));
@@ -27,12 +27,12 @@ fn state(browser: &Browser) -> Value {
     browser.run("return document.querySelector('activity-feed')?.status?.state ?? null;")
 }
 
-fn wait_live(browser: &Browser) {
+pub(super) fn wait_live(browser: &Browser) {
     wait_for("a live widget", DEAD, || (state(browser) == "live").then_some(()));
 }
 
 /// A browser on the live page behind the proxy, signed in.
-fn behind(test: &str, options: &[&str]) -> Option<(Server, Cutter, Browser)> {
+pub(super) fn behind(test: &str, options: &[&str]) -> Option<(Server, Cutter, Browser)> {
     let browser = Browser::start(test)?;
     let server = Server::start(options);
     let cutter = Cutter::start(server.addr);
@@ -43,7 +43,7 @@ fn behind(test: &str, options: &[&str]) -> Option<(Server, Cutter, Browser)> {
 
 /// The seqs that were published must each be told once, in order.
 #[track_caller]
-fn accounted(browser: &Browser, seqs: &[u64]) {
+pub(super) fn accounted(browser: &Browser, seqs: &[u64]) {
     let last = *seqs.last().unwrap();
     let seen = wait_for("the last event", SHOWN, || {
         let seen = browser.run("return seen;");
@@ -62,7 +62,7 @@ fn accounted(browser: &Browser, seqs: &[u64]) {
     }
 }
 
-fn publish(server: &Server, name: &str) -> u64 {
+pub(super) fn publish(server: &Server, name: &str) -> u64 {
     server.publish(&event("agent.joined", json!({ "name": name })))[0].seq
 }
 

@@ -2,10 +2,11 @@
 //! rows opened, in the widget, and in addresses. Nothing runs, no element comes of it, the policy is not even asked.
 
 use activity_feed_tests::corpus::{MARKUP, marked_up};
+use activity_feed_tests::guests::guest;
 use activity_feed_tests::{event, wait_for};
 use serde_json::{Value, json};
 
-use super::{SHOWN, signed_in};
+use super::{SHOWN, signed_in, signed_in_with};
 
 /// How many elements there are that nobody here makes.
 const INJECTED: &str = "
@@ -54,4 +55,36 @@ fn what_is_sent_in_stays_text() {
     browser.wait_text("Log events", SHOWN);
     assert_eq!(browser.run("return window.hacked ?? null;"), json!(null));
     assert_eq!(browser.complaints(), [] as [String; 0]);
+}
+
+#[test]
+fn what_a_rules_component_shows_stays_text() {
+    let rules = guest("repeats").display().to_string();
+    let Some((server, browser, http)) = signed_in_with("what_a_rules_component_shows_stays_text", &["--rules", &rules])
+    else {
+        return;
+    };
+    // The guest makes icon, label and text of it.
+    let mut sent: Vec<Value> = MARKUP.iter().map(|_| event("odd.kind", json!({}))).collect();
+    for (one, text) in sent.iter_mut().zip(MARKUP) {
+        one["source"] = json!(text);
+    }
+    http.post("/api/events", &Value::from(sent)).expect(201);
+    for page in ["/swarm/live", "/swarm/events"] {
+        for scripts in [true, false] {
+            browser.scripts(scripts);
+            browser.go("about:blank");
+            browser.go(&format!("{}{page}", server.url()));
+            let ready = "return [...(document.querySelector('activity-feed')?.shadowRoot ?? document).querySelectorAll('.text')]
+                .filter((text) => text.textContent.includes('<svg onload')).length;";
+            wait_for("the rows", SHOWN, || (browser.run(ready).as_u64() >= Some(1)).then_some(()));
+            let icons = "return [...(document.querySelector('activity-feed')?.shadowRoot ?? document).querySelectorAll('.icon')]
+                .some((icon) => icon.textContent.includes('<'));";
+            assert_eq!(browser.run(icons), true, "icons are the guest's, on {page}");
+            assert_eq!(browser.run("return window.hacked ?? null;"), json!(null), "on {page}");
+            assert_eq!(browser.run(INJECTED), 0, "on {page}");
+            assert_eq!(browser.complaints(), [] as [String; 0], "on {page}");
+        }
+    }
+    browser.scripts(true);
 }

@@ -25,7 +25,7 @@ fn the_manifest_names_what_the_build_makes() {
     }
     let inherits = DEPENDENCIES.iter().filter(|(.., inherits)| *inherits).count();
     assert_eq!(manifest.matches("inherit_configuration = ").count(), inherits, "nothing else inherits");
-    assert!(bytes < 1_800_000, "the application has grown to {bytes} bytes");
+    assert!(bytes < 1_500_000, "the application has grown to {bytes} bytes");
 }
 
 #[test]

@@ -175,7 +175,7 @@ pub(super) struct Census {
     pub(super) longest: usize,
     /// Whether there is a `[`.
     pub(super) bracket: bool,
-    /// Whether there is a sign that may stand between a name and its value: `=`, `:`, `,`, `>`.
+    /// Whether there is a sign that may stand between a name and its value: `=`, `:`, `,`, `>`, a bracket, a bar, an arrow.
     pub(super) sign: bool,
     /// Whether there is a sign that escapes something: `%`, `\`, `&`.
     pub(super) escape: bool,
@@ -212,8 +212,9 @@ impl Census {
         }
         self.longest = self.longest.max(*stretch);
         self.bracket |= piece.equal(b'[').bits() != 0;
+        let brackets = piece.equal(b'[') | piece.equal(b']') | piece.equal(b'(') | piece.equal(b'|');
         let signs = piece.equal(b'=') | piece.equal(b':') | piece.equal(b',') | piece.equal(b'>');
-        self.sign |= signs.bits() != 0;
+        self.sign |= (brackets | signs | piece.equal(OTHER_BYTE)).bits() != 0;
         self.escape |= (piece.equal(b'%') | piece.equal(b'\\') | piece.equal(b'&')).bits() != 0;
         self.line_end |= (piece.equal(b'\n') | piece.equal(b'\r')).bits() != 0;
     }
@@ -293,6 +294,16 @@ fn switches(bytes: &[u8]) -> usize {
     bytes.windows(2).filter(|pair| matches!(pair, [a, b] if a.is_ascii_digit() != b.is_ascii_digit())).count()
 }
 
+/// Letters and digits in the groups of a UUID.
+pub(super) fn uuid_form(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_alphanumeric(),
+        })
+}
+
 pub(super) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
         && value.iter().enumerate().all(|(index, byte)| match index {
@@ -341,7 +352,7 @@ mod tests {
             words: bytes.split(|byte| !byte.is_ascii_alphabetic()).filter(|word| !word.is_empty()).count(),
             longest: bytes.split(|byte| !in_stretch(byte)).map(<[u8]>::len).max().unwrap_or(0),
             bracket: has(b"["),
-            sign: has(b"=:,>"),
+            sign: has(b"=:,>([]|") || has(&[OTHER_BYTE]),
             escape: has(b"%\\&"),
             line_end: has(b"\r\n"),
         }

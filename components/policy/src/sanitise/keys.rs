@@ -7,12 +7,14 @@
 
 mod gate;
 mod name;
+mod nouns;
 
 use super::view::View;
 use super::words;
 use gate::may_speak;
 pub(super) use gate::text_may_speak;
 use name::Words;
+use nouns::{GLUED, key_of, noun, phrase};
 
 /// What a name says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,89 +35,6 @@ pub(super) enum Key {
 const FOREIGN: [&str; 9] =
     ["пароль", "парола", "密码", "密碼", "パスワード", "비밀번호", "кодовое слово", "секрет", "סיסמה"];
 
-/// Nouns that are secrets by themselves.
-fn noun(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "password" | "passwords" | "passwd" | "passwds" | "passwort" | "passwrd" | "pword" | "psswd" | "pwd"
-        | "pwds" | "pw" | "psw" | "kennwort" | "senha" | "contrasena" | "motdepasse" | "wachtwoord" | "haslo"
-        | "heslo" | "losenord" | "sifre" | "salasana" | "jelszo" | "lozinka" | "adgangskode" | "passord" | "parola"
-        | "userpass" | "dbpass" | "rootpass" | "adminpass" | "smtppass" | "mypass" | "ftppass" | "mysqlpass"
-        | "rootpw" | "adminpw" | "dbpw" | "bindpw" | "userpw" | "passphrase" | "passphrases" | "passcode"
-        | "passcodes" => "password",
-        "secret" | "secrets" | "authkey" | "secretkey" | "secretaccesskey" | "encryptionkey" | "signingkey"
-        | "masterkey" | "sharedkey" | "sessionkey" | "accountkey" | "accesskey" | "sharedaccesskey"
-        | "clientsecret" | "appsecret" => "secret",
-        "token" | "tokens" | "authtoken" | "accesstoken" | "refreshtoken" | "idtoken" | "apitoken" | "sessiontoken"
-        | "csrftoken" | "xsrftoken" | "usertoken" | "bottoken" | "jwttoken" | "oauthtoken" | "bearertoken"
-        | "sastoken" | "securitytoken" | "samlresponse" | "identitytoken" | "registrytoken" => "token",
-        "jwt" | "bearer" | "jwts" => "token",
-        "apikey" | "apikeys" | "appkey" | "adminkey" | "inkey" | "invoicekey" => "api_key",
-        "credential" | "credentials" | "creds" | "cred" => "credential",
-        "authorization" | "authorisation" => "authorization",
-        "cookie" | "cookies" | "phpsessid" | "jsessionid" => "cookie",
-        "privatekey" | "privkey" | "seckey" | "privatekeys" | "nsec" | "xprv" | "xpriv" | "wif" | "sshkey" => {
-            "private_key"
-        }
-        "mnemonic" | "mnemonics" | "seedphrase" | "seedwords" => "mnemonic",
-        "macaroon" | "macaroons" => "macaroon",
-        "preimage" | "preimages" => "preimage",
-        "cvv" | "cvv2" | "cvc" | "cvc2" => "cvv",
-        "psk" | "presharedkey" => "secret",
-        "rpcauth" => "password",
-        "otp" | "totp" => "otp",
-        "ssn" => "ssn",
-        _ => return None,
-    })
-}
-
-/// Nouns that are found at the end of a word written without a break (`dbpassword`), and so at its start (`passwordhash`).
-const GLUED: [(&str, &str); 16] = [
-    ("password", "password"),
-    ("passwd", "password"),
-    ("passphrase", "password"),
-    ("secret", "secret"),
-    ("apikey", "api_key"),
-    ("authtoken", "token"),
-    ("accesstoken", "token"),
-    ("refreshtoken", "token"),
-    ("apitoken", "token"),
-    ("secretkey", "secret"),
-    ("accesskey", "secret"),
-    ("privatekey", "private_key"),
-    ("privkey", "private_key"),
-    ("credentials", "credential"),
-    ("macaroon", "macaroon"),
-    ("mnemonic", "mnemonic"),
-];
-
-/// What a `key` unlocks, when the word before it says that it must not be known. Names of vendors are among them: `stripe_key`.
-fn key_of(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "api" | "admin" | "function" | "functions" | "consumer" | "subscription" | "server" | "rapidapi"
-        | "invoice" | "webhook" => "api_key",
-        "secret" | "access" | "auth" | "authentication" | "authorization" | "encryption" | "encrypt" | "decryption"
-        | "decrypt" | "signing" | "sign" | "master" | "root" | "account" | "shared" | "session" | "service"
-        | "symmetric" | "hmac" | "aes" | "deploy" | "storage" | "cipher" | "crypto" | "wallet" | "recovery"
-        | "preshared" | "security" | "sse" | "client" | "fernet" | "cookie" | "unseal" => "secret",
-        "private" | "priv" | "ssh" | "rsa" | "dsa" | "ecdsa" | "ed25519" | "ec" | "pgp" | "gpg" | "tls" | "ssl"
-        | "pem" | "nostr" => "private_key",
-        "aws" | "gcp" | "azure" | "google" | "gemini" | "openai" | "anthropic" | "claude" | "mistral" | "groq"
-        | "cohere" | "pinecone" | "huggingface" | "replicate" | "stripe" | "twilio" | "sendgrid" | "mailgun"
-        | "mailchimp" | "algolia" | "datadog" | "newrelic" | "cloudflare" | "fastly" | "heroku" | "slack"
-        | "discord" | "telegram" | "firebase" | "supabase" | "segment" | "mixpanel" | "amplitude" | "honeycomb"
-        | "grafana" | "sentry" | "pagerduty" | "okta" | "auth0" | "deepl" | "elevenlabs" | "lnbits" | "openrouter"
-        | "perplexity" | "tavily" | "serpapi" | "etherscan" | "infura" | "alchemy" | "coinbase" | "binance"
-        | "kraken" | "adafruit" | "adobe" | "airtable" | "alibaba" | "asana" | "beamer" | "bittrex" | "brevo"
-        | "confluent" | "contentful" | "databricks" | "deepseek" | "digitalocean" | "dropbox" | "facebook"
-        | "finicity" | "finnhub" | "fireworks" | "flickr" | "freshbooks" | "gocardless" | "hubspot" | "intercom"
-        | "kucoin" | "mailjet" | "mapbox" | "meraki" | "messagebird" | "mux" | "netlify" | "openweather" | "paypal"
-        | "plaid" | "planetscale" | "postmark" | "rapid" | "razorpay" | "resend" | "sendbird" | "sendinblue"
-        | "shippo" | "shodan" | "shopify" | "snyk" | "square" | "sumologic" | "twitch" | "twitter" | "typeform"
-        | "vercel" | "virustotal" | "xai" | "yandex" | "zendesk" => "api_key",
-        _ => return None,
-    })
-}
-
 /// Words after a noun which leave it what it is: `password_confirmation`, `token_value`, `API_KEY_PROD`.
 fn keeps(word: &str) -> bool {
     words::KEEPS.contains(word)
@@ -124,6 +43,10 @@ fn keeps(word: &str) -> bool {
 /// Words after a noun which make it something else: `token_count`, `password_policy`, `secret_name`.
 fn turns(word: &str) -> bool {
     words::TURNS.contains(word)
+}
+
+fn numeral(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// First words that make a question or a command of a name: `has_password`, `require_token`.
@@ -214,7 +137,9 @@ fn spelled(name: &str) -> Option<String> {
 /// Whether a member of an object that holds a secret only describes it: its `name`, `type`, `expires_at`, `user`.
 pub(super) fn describes(name: &str) -> bool {
     let words = Words::of(name);
-    words.count > 0 && (turns(words.get(words.count - 1)) || asks(words.get(0)))
+    // `last4`: a figure behind a word says nothing of its own.
+    let last = (0..words.count).rev().map(|index| words.get(index)).find(|word| !numeral(word));
+    last.is_some_and(turns) || words.count > 0 && asks(words.get(0))
 }
 
 /// Whether a name is that of a variable of the environment which holds some key: `ACME_KEY`. Keys that find something, of caches
@@ -234,17 +159,18 @@ fn read(words: &Words) -> Key {
         if !words::STEMS.contains(word) && glued(word, last).is_none() {
             continue;
         }
+        let plain = |from: usize| (from..count).all(|index| keeps(words.get(index)) || numeral(words.get(index)));
         let before = |steps: usize| last.checked_sub(steps).map_or("", |index| words.get(index));
         let found = phrase(words, last).or_else(|| noun(word).map(|kind| (kind, last))).or_else(|| glued(word, last));
         let Some((kind, first)) = found else {
             match (word, weak(words, last)) {
-                (_, Some(key)) if (last + 1..count).all(|index| keeps(words.get(index))) => return key,
+                (_, Some(key)) if plain(last + 1) => return key,
                 ("key" | "keys", _) if last + 1 == count || words.get(last + 1) != "id" => {
                     let qualified = key_of(before(1)).filter(|_| last > 0 && before(2) != "public");
                     if let Some(kind) = qualified {
                         return after(words, last + 1, Key::Secret { kind, plural: word == "keys" }, kind);
                     }
-                    if last + 1 == count
+                    if plain(last + 1)
                         && matches!(
                             before(1),
                             "app"
@@ -309,7 +235,7 @@ fn after(words: &Words, from: usize, key: Key, kind: &'static str) -> Key {
         {
             continue;
         }
-        if word.bytes().all(|byte| byte.is_ascii_digit()) || keeps(word) {
+        if numeral(word) || keeps(word) {
             continue;
         }
         if turns(word) {
@@ -322,51 +248,6 @@ fn after(words: &Words, from: usize, key: Key, kind: &'static str) -> Key {
     key
 }
 
-/// Nouns of two or three words that end at `last`, and where they begin.
-fn phrase(words: &Words, last: usize) -> Option<(&'static str, usize)> {
-    let first = last.checked_sub(1)?;
-    let kind = match (words.get(first), words.get(last)) {
-        ("pass", "wd" | "word" | "words" | "phrase" | "phrases" | "code") => "password",
-        ("seed" | "recovery" | "mnemonic" | "backup", "phrase" | "phrases" | "words" | "seed" | "key" | "mnemonic") => {
-            "mnemonic"
-        }
-        ("wallet" | "master" | "hd" | "aezeed" | "cipher", "seed") => "mnemonic",
-        (
-            "security" | "mfa" | "otp" | "fa" | "authorization" | "auth" | "recovery" | "backup" | "pin" | "totp"
-            | "passwordless",
-            "code" | "codes",
-        ) => "otp",
-        ("time", "code" | "pin" | "passcode") if first > 0 && words.get(first - 1) == "one" => "otp",
-        ("verification" | "login" | "sms" | "signin", "code") => "otp",
-        ("factor", "code") => "otp",
-        ("security" | "secret", "answer") => "secret",
-        ("sonar", "login") | ("bearer", "auth") | ("saml", "response" | "assertion") => "token",
-        ("nostr" | "wallet" | "hex" | "signer", "sk") => "private_key",
-        ("code", "verifier") => "secret",
-        ("set", "cookie" | "cookies") => "cookie",
-        ("basic" | "http", "auth") => "authorization",
-        ("priv", "key" | "keys") => "private_key",
-        ("social", "security") => "ssn",
-        ("de", "passe") if first > 0 && words.get(first - 1) == "mot" => "password",
-        (
-            "user" | "card" | "debit" | "credit" | "atm" | "sim" | "security" | "account" | "wallet" | "device"
-            | "login" | "access" | "new" | "old" | "current" | "lock" | "screen" | "door" | "parental" | "bank"
-            | "secret",
-            "pin",
-        ) => "pin",
-        (
-            "db" | "database" | "smtp" | "user" | "admin" | "ftp" | "sftp" | "mysql" | "redis" | "root" | "sudo"
-            | "wifi" | "vpn" | "ssh" | "proxy" | "auth" | "login" | "http" | "mail" | "email" | "imap" | "ldap"
-            | "postgres" | "pg" | "rabbitmq" | "mongo" | "mongodb" | "sql" | "app" | "my" | "master" | "keystore"
-            | "truststore" | "key" | "web" | "api" | "service" | "account" | "mqtt" | "amqp" | "wp" | "cert" | "pfx"
-            | "jdbc" | "rpc" | "bitcoin" | "wallet" | "new" | "old" | "bind" | "become" | "store" | "require",
-            "pass",
-        ) => "password",
-        _ => return None,
-    };
-    Some((kind, first))
-}
-
 /// Names that are secrets only if their value looks like one.
 fn weak(words: &Words, last: usize) -> Option<Key> {
     let alone = last == 0;
@@ -376,9 +257,12 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
         "pass" if alone => Key::Maybe("password"),
         "auth" if alone && words.leading_underscore => Key::Secret { kind: "authorization", plural: false },
         "auth" | "authentication" => Key::Maybe("authorization"),
+        "oauth" if !alone => Key::Maybe("token"),
         "seed" | "entropy" | "sas" => Key::Maybe("secret"),
         "sk" if alone => Key::Maybe("secret"),
         "rune" => Key::Maybe("rune"),
+        "pepper" => Key::Maybe("secret"),
+        "pat" if !alone => Key::Maybe("token"),
         "nwc" => Key::Maybe("secret"),
         "priv" | "private" if alone => Key::Maybe("private_key"),
         "code" if last > 0 && words.get(last - 1) == "device" => Key::Maybe("token"),
@@ -388,14 +272,27 @@ fn weak(words: &Words, last: usize) -> Option<Key> {
 
 /// A noun at either end of a word that was written without a break.
 fn glued(word: &str, at: usize) -> Option<(&'static str, usize)> {
+    if let Some(kind) = word.strip_suffix("key").and_then(key_of) {
+        return Some((kind, at));
+    }
     if word.len() < 7 {
         return None;
     }
-    if word.strip_suffix("pass").is_some_and(|owner| words::OWNERS.contains(owner)) {
+    if let Some(stem) = word.strip_suffix("hex")
+        && let Some(kind) = noun(stem)
+    {
+        return Some((kind, at));
+    }
+    if ["pass", "pwd", "pw"]
+        .iter()
+        .any(|noun| word.strip_suffix(noun).is_some_and(|owner| words::OWNERS.contains(owner)))
+    {
         return Some(("password", at));
     }
     if let Some(owner) = word.strip_suffix("token")
-        && !words::OTHER_TOKENS.iter().any(|other| other.len() > 2 && owner.ends_with(other))
+        && !words::OTHER_TOKENS
+            .iter()
+            .any(|other| other.len() > 2 && owner.ends_with(other) && !words::OWNERS.contains(owner))
     {
         return Some(("token", at));
     }

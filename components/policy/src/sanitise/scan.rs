@@ -274,7 +274,9 @@ impl<'v> Scan<'v> {
         let mut start = 0;
         for (index, byte) in self.bytes.iter().chain(b" ").enumerate() {
             if !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')) {
-                if index - start >= BLOB {
+                // A sign before it is that of a list or of a patch.
+                start += usize::from(matches!(at(self.bytes, start), b'+' | b'/'));
+                if index >= start + BLOB {
                     self.blobs.push((start, index));
                 }
                 start = index + 1;
@@ -282,7 +284,11 @@ impl<'v> Scan<'v> {
         }
     }
 
-    fn in_blob(&self, place: usize) -> bool {
+    fn in_blob(&self, place: usize, end: usize) -> bool {
+        // The last part of an address: base64 has a slash in it too, but hardly an anchor behind one.
+        if end >= place + 3 && place > 0 && at(self.bytes, place - 1) == b'/' {
+            return false;
+        }
         let after = self.blobs.partition_point(|&(start, _)| start < place);
         after.checked_sub(1).and_then(|index| self.blobs.get(index)).is_some_and(|&(_, end)| place < end)
     }
@@ -290,7 +296,7 @@ impl<'v> Scan<'v> {
     fn anchors(&mut self, everything: bool) {
         INDEX.each(self.bytes, |anchor, start, end| match anchor {
             Anchor::Shape(shape) => {
-                if sub(self.bytes, start, end) == shape.anchor.as_bytes() && !self.in_blob(start) {
+                if sub(self.bytes, start, end) == shape.anchor.as_bytes() && !self.in_blob(start, end) {
                     self.shape(shape, start, end);
                 }
             }
@@ -331,7 +337,9 @@ impl<'v> Scan<'v> {
         if end - after < shape.least || end - after > shape.most {
             return;
         }
-        if shape.most != usize::MAX && member(at(self.bytes, end), Alphabet::Word) && self.seam(end, end).is_none() {
+        // `__…__` is set in bold.
+        let goes_on = member(at(self.bytes, end), Alphabet::Word) && sub(self.bytes, end, end + 2) != b"__";
+        if shape.most != usize::MAX && goes_on && self.seam(end, end).is_none() {
             return;
         }
         // Anchor after anchor in one stretch: it was found already, or has been refused often enough.

@@ -15,7 +15,7 @@ mod money;
 mod services;
 
 use super::bytes::Alphabet::{self, Alnum, Hex, Opaque, Url};
-use super::bytes::{Mix, distinct, is_uuid, member, varied};
+use super::bytes::{Mix, distinct, is_uuid, member, scrambled, uuid_form, varied};
 use super::checks;
 
 /// One family.
@@ -47,7 +47,7 @@ pub(super) enum Check {
     Macaroon,
     /// The anchor is not the start of a longer word, and the rest decides by length alone.
     Exact,
-    /// A UUID.
+    /// Written like a UUID, by some issuers in more than hexadecimal digits.
     Uuid,
     /// Two or more long stretches of letters and digits with dots between.
     Dotted,
@@ -117,10 +117,13 @@ impl Shape {
             Check::Exact => rest.len() < 8 || distinct(rest) >= 4,
             Check::Generated | Check::Alone => {
                 let mix = Mix::of(rest);
-                let longest = rest.split(|&byte| !member(byte, Alnum)).map(<[u8]>::len).max().unwrap_or(0);
-                mix.digit && mix.letter() && distinct(rest) >= 8 && longest >= 10.min(self.least)
+                let longest =
+                    rest.split(|&byte| !member(byte, Alnum)).max_by_key(|part| part.len()).unwrap_or_default();
+                // One of a hundred generated values of this length has no digit.
+                let mixed = mix.digit && mix.letter() || longest.len() >= 20 && scrambled(longest);
+                mixed && distinct(rest) >= 8 && longest.len() >= 10.min(self.least)
             }
-            Check::Uuid => is_uuid(rest),
+            Check::Uuid => uuid_form(rest),
             Check::Dotted => {
                 let mut parts = rest.split(|&byte| byte == b'.');
                 rest.contains(&b'.') && parts.all(|part| part.len() >= 16 && checks::all(part, Alnum) && varied(part))
@@ -139,7 +142,7 @@ impl Shape {
             }
             Check::Hook => {
                 let mix = Mix::of(rest);
-                mix.digit && mix.letter() && rest.iter().rev().take_while(|&&byte| member(byte, Url)).count() >= 8
+                mix.digit && mix.letter() && rest.split(|&byte| !member(byte, Url)).any(|part| part.len() >= 8)
             }
         }
     }

@@ -120,6 +120,14 @@ pub(super) fn value_after(bytes: &[u8], sign: usize) -> Option<Value> {
     if matches!(at(bytes, start), b'&' | b'*' | b'(' | b'[') && matches!(at(bytes, start + 1), b'"' | b'\'') {
         start += 1;
     }
+    if sub(bytes, start, start + 6) == b"!!str " {
+        start += 6;
+    }
+    // Strings of several lines, as Python and TOML write them.
+    let triple = sub(bytes, start, start + 3);
+    if triple == b"\"\"\"" || triple == b"'''" {
+        start += 2;
+    }
     let escapes = sub(bytes, start, start + 3).iter().take_while(|&&byte| byte == b'\\').count();
     let quote = at(bytes, start + escapes);
     if matches!(quote, b'"' | b'\'' | b'`') {

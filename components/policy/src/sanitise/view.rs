@@ -120,18 +120,25 @@ impl<'a> View<'a> {
         }
         let mut out = View::with_capacity(bytes.len());
         let mut seams = Vec::new();
-        let mut filled = false;
+        let (mut filled, mut goes_on) = (false, false);
         for line in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
             // `split` gives slices of `bytes`: how far this one is into it.
             let base = line.as_ptr().addr() - bytes.as_ptr().addr();
             let lead = line.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            let mut body = line.get(lead..).unwrap_or_default().trim_ascii_end();
-            body = body.strip_suffix(b"\\").unwrap_or(body).trim_ascii_end();
+            let whole = line.get(lead..).unwrap_or_default().trim_ascii_end();
+            let body = whole.strip_suffix(b"\\").unwrap_or(whole).trim_ascii_end();
             if body.is_empty() {
                 continue;
             }
+            let continued = std::mem::replace(&mut goes_on, body.len() < whole.len());
             if filled {
-                seams.push(out.bytes.len());
+                if ends_with_word(out.bytes()) && !continued {
+                    // A label on a line of its own is no part of the token below it.
+                    let (start, end) = self.original(base, base + 1);
+                    out.push(' ', start, end);
+                } else {
+                    seams.push(out.bytes.len());
+                }
             }
             filled = true;
             for (offset, &byte) in body.iter().enumerate() {
@@ -141,6 +148,19 @@ impl<'a> View<'a> {
         }
         Some((out, seams))
     }
+}
+
+/// Whether a text ends with what reads as a word of a language, and not as the first part of a token.
+fn ends_with_word(bytes: &[u8]) -> bool {
+    const LONGEST: usize = 12;
+    let tail = bytes.iter().rev().take(LONGEST + 1);
+    let letters = tail.take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let start = bytes.len() - letters;
+    let word = bytes.get(start..).unwrap_or_default();
+    let before = start.checked_sub(1).and_then(|index| bytes.get(index));
+    (1..=LONGEST).contains(&letters)
+        && word.iter().skip(1).all(u8::is_ascii_lowercase)
+        && before.is_none_or(u8::is_ascii_whitespace)
 }
 
 /// Words for a password in scripts that a view has no letters of. They are seen as the English one, so that what follows is read as
@@ -354,11 +374,11 @@ mod tests {
 
     #[test]
     fn joins_lines() {
-        let view = View::of("ab \\\n   cd\r\nef");
+        let view = View::of("a1 \\\n   c2\r\ne3");
         let joined = view.joined();
         assert!(joined.is_some());
         let Some((joined, seams)) = joined else { return };
-        assert_eq!(seen(&joined), "abcdef".to_owned());
+        assert_eq!(seen(&joined), "a1c2e3".to_owned());
         assert_eq!(seams, [2, 4]);
         assert_eq!(joined.original(2, 6), (8, 14));
     }

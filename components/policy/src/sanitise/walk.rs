@@ -165,11 +165,15 @@ impl Walk<'_> {
             if told || coin && matches!(state, Key::Secret { kind: "token", .. }) {
                 state = maybe_of(state);
             }
-            if let Some(kind) = named
-                && is_value_name(key)
-            {
-                // `{"name": "token", "value": 42}` counts.
-                state = Key::Secret { kind, plural: !matches!(kind, "password" | "pin" | "cvv" | "otp") };
+            if named != Key::Plain && is_value_name(key) {
+                state = match named {
+                    // `{"name": "token", "value": 42}` counts.
+                    Key::Secret { kind, .. } => {
+                        Key::Secret { kind, plural: !matches!(kind, "password" | "pin" | "cvv" | "otp") }
+                    }
+                    maybe if state == Key::Plain => maybe,
+                    _ => state,
+                };
             }
             // The shell's working directory.
             if key.eq_ignore_ascii_case("pwd") && value.as_str().is_some_and(|path| path.starts_with(['/', '~'])) {
@@ -227,6 +231,7 @@ impl Walk<'_> {
         let pair = match &*items {
             [Json::String(name), Json::String(value)] => match classify(name) {
                 Key::Secret { kind, .. } if name.len() <= 64 && pair_value(value, kind) => Some(kind),
+                Key::Maybe(kind) if name.len() <= 64 && maybe(value, kind, false) => Some(kind),
                 // `"auth": ["ann", "…"]`, as libraries for HTTP take it.
                 _ if matches!(key, Key::Maybe("authorization")) && values::password_like(value.as_bytes()) => {
                     Some("password")
@@ -259,7 +264,11 @@ impl Walk<'_> {
     fn flat_headers(&mut self, items: &mut [Json<'_>]) {
         for (index, pair) in items.chunks_exact_mut(2).enumerate() {
             if let [Json::String(name), Json::String(value)] = pair
-                && let Key::Secret { kind, .. } = classify(name)
+                && let Some(kind) = match classify(name) {
+                    Key::Secret { kind, .. } => Some(kind),
+                    Key::Maybe(kind) => Some(kind).filter(|kind| maybe(value, kind, false)),
+                    Key::Plain => None,
+                }
                 && !value.is_empty()
                 && !is_marker(value)
             {
@@ -309,7 +318,14 @@ fn joined_findings(items: &[Json<'_>], command: &str) -> Vec<Option<(String, &'s
         ranges.push((start, line.len()));
         line.push(' ');
         let whole = option.filter(|_| !text.is_empty() && !text.starts_with('-') && !is_marker(text));
-        taken.push(whole.map(|kind| (marker(kind), kind)));
+        let assigned = text
+            .split_once('=')
+            .filter(|(name, value)| name.starts_with("--") && value.contains(' ') && !value.contains("[redacted:"));
+        let assigned = assigned.and_then(|(name, _)| match classify(name) {
+            Key::Secret { kind, .. } => Some((format!("{name}={}", marker(kind)), kind)),
+            _ => None,
+        });
+        taken.push(assigned.or_else(|| whole.map(|kind| (marker(kind), kind))));
         option = match classify(text) {
             Key::Secret { kind, .. } if text.starts_with('-') && !text.contains(['=', ' ']) => Some(kind),
             _ => None,

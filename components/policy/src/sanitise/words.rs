@@ -83,7 +83,7 @@ pub(super) static TURNS: Words = LazyLock::new(|| {
 pub(super) static ASKS: Words = LazyLock::new(|| {
     split(
         "\
-        accepts allow allows avg can cost count did disable disabled enable enabled has hide is max mean min missing \
+        accepts allow allows avg can checksum cost count did disable disabled enable enabled has hide is max mean min missing \
         ms must n need needs no num number price remaining require required requires seconds should show supports \
         time total use uses was without",
     )
@@ -139,7 +139,7 @@ pub(super) static LOOKUP_KEYS: Words = LazyLock::new(|| {
 pub(super) static OWNERS: Words = LazyLock::new(|| {
     split(
         "\
-        admin ansible api app auth become bind bitcoin db email ftp http imap jdbc key keystore ldap login mail \
+        admin ansible api app auth firebase become bind bitcoin db email ftp http imap jdbc key keystore ldap login mail \
         master mongo mqtt my mysql pg postgres proxy redis require root rpc service sftp smtp sql ssh store sudo \
         truststore user vnc vpn wallet web wifi",
     )
@@ -165,6 +165,7 @@ pub(super) static STEMS: Words = LazyLock::new(|| {
         sessiontoken set sftp sharedaccesskey sharedkey signer signin signingkey sim sk sms smtp smtppass social sql \
         ssh sshkey ssn sudo time token tokens totp truststore user userpass userpw usertoken verification verifier \
         vpn wachtwoord wallet heslo losenord sifre salasana jelszo lozinka adgangskode passord identitytoken \
-        registrytoken seckey private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
+        registrytoken seckey recoveryphrase walletseed masterseed backupcode recoverycode basicauth httpauth \
+        dockerconfigjson dockercfg community material pem pepper pat notes note oauth private read write device response assertion samlresponse web wif wifi word words wp xprv xsrftoken",
     )
 });

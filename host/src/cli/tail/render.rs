@@ -11,6 +11,9 @@ const TYPE_FROM: usize = 80;
 const SOURCE_FROM: usize = 110;
 const TYPE_WIDTH: usize = 20;
 const SOURCE_WIDTH: usize = 14;
+/// From this width on both columns are wider.
+const WIDE_FROM: usize = 140;
+const WIDER: usize = 10;
 /// Time, icon and the spaces between.
 const FIXED_WIDTH: usize = 8 + 1 + 2 + 1;
 
@@ -120,11 +123,12 @@ fn lay_out(event: &Value, width: Option<usize>) -> String {
         return format!("{time} {icon} {} {}", style.apply_to(sentence), dim.apply_to(format!("{event_type} {who}")));
     };
     let mut right = String::new();
+    let wider = if width >= WIDE_FROM { WIDER } else { 0 };
     if width >= TYPE_FROM {
-        right = fit(&event_type, TYPE_WIDTH);
+        right = fit(&event_type, TYPE_WIDTH + wider);
     }
     if width >= SOURCE_FROM {
-        right = format!("{right} {}", fit(&who, SOURCE_WIDTH));
+        right = format!("{right} {}", fit(&who, SOURCE_WIDTH + wider));
     }
     let right_width = measure_text_width(&right);
     let room = width.saturating_sub(FIXED_WIDTH + right_width + usize::from(right_width > 0));
@@ -154,7 +158,7 @@ mod tests {
     #[test]
     fn a_line_is_never_wider_than_the_terminal() {
         let long = "a long sentence, 日本語のとても長い文章 ".repeat(20);
-        for width in [0, 1, 13, 20, 40, 79, 80, 109, 110, 200] {
+        for width in [0, 1, 13, 20, 40, 79, 80, 109, 110, 139, 140, 200] {
             for sentence in ["short", long.as_str()] {
                 let line = lay_out(&event(sentence), Some(width));
                 let bound = width.max(FIXED_WIDTH + 1);

@@ -16,7 +16,7 @@ use crate::engine::words::{LaneKey, MonotonicMs};
 use crate::hub::client::Client;
 use crate::hub::frame::{Frame, Told};
 use crate::hub::lanes::LaneRef;
-use crate::hub::websocket::Decoder;
+use crate::hub::websocket::decoder::Decoder;
 use crate::store::Seq;
 
 /// Bytes unsent beyond which nothing more is queued (contract section 4, promise 5).
@@ -69,6 +69,9 @@ pub struct Subscription {
     pub position: Seq,
     /// What happens to its lane's frames.
     pub flow: Flow,
+    /// The end of its replay, until it is known that nothing was committed since: what was belongs to the replay, not under
+    /// the rate.
+    pub caught_up: Option<Arc<Frame>>,
 }
 
 /// What happens to a lane's frames for one subscription.
@@ -101,6 +104,8 @@ impl Flow {
 pub enum Take {
     /// It is sent now, and the position has moved.
     Send,
+    /// The same, but its `prev` is to be this, where the subscription stood: the lane's is before it.
+    SendAfter(Seq),
     /// Nothing: it was passed, it waits, or it is dropped.
     Pass,
     /// It reports a range that begins before the position: it must be counted anew for this client.
@@ -126,7 +131,7 @@ impl Subscription {
             Flow::Live => {}
         }
         let take = judge(self.position, frame);
-        if take == Take::Send {
+        if matches!(take, Take::Send | Take::SendAfter(_)) {
             self.position = moved(self.position, frame);
         }
         take
@@ -142,7 +147,7 @@ impl Subscription {
         for (number, frame) in frames.iter().enumerate() {
             match judge(position, frame) {
                 Take::Pass if first.is_none() => continue,
-                Take::Pass | Take::Recount => return None,
+                Take::Pass | Take::SendAfter(_) | Take::Recount => return None,
                 Take::Send => first = first.or(Some(number)),
             }
             position = moved(position, frame);
@@ -164,6 +169,8 @@ fn judge(position: Seq, frame: &Frame) -> Take {
         Take::Pass
     } else if frame.kind == Told::Skipped && frame.from < position {
         Take::Recount
+    } else if frame.kind == Told::Event && frame.from < position {
+        Take::SendAfter(position)
     } else {
         Take::Send
     }
@@ -456,7 +463,7 @@ mod tests {
             format: Format::Json,
             label: None,
         };
-        Subscription { id: 1, key: Arc::new(key), lane: Some(1), position, flow }
+        Subscription { id: 1, key: Arc::new(key), lane: Some(1), position, flow, caught_up: None }
     }
 
     fn frame(kind: Told, from: Seq, to: Seq) -> Arc<Frame> {
@@ -467,9 +474,20 @@ mod tests {
     fn promise_1_a_frame_that_the_position_has_passed_is_not_sent_again() {
         let mut subscription = subscription(5, Flow::Live);
         assert_eq!(subscription.take(&frame(Told::Event, 3, 5)), Take::Pass);
-        assert_eq!(subscription.take(&frame(Told::Event, 4, 6)), Take::Send);
-        assert_eq!(subscription.take(&frame(Told::Event, 4, 6)), Take::Pass);
+        assert_eq!(subscription.take(&frame(Told::Event, 5, 6)), Take::Send);
+        assert_eq!(subscription.take(&frame(Told::Event, 5, 6)), Take::Pass);
         assert_eq!(subscription.position, 6);
+    }
+
+    #[test]
+    fn promise_1_an_event_follows_where_this_subscription_stood_not_its_lane() {
+        let mut subscription = subscription(5, Flow::Live);
+        let frames = [frame(Told::Event, 3, 6), frame(Told::Event, 6, 7)];
+        assert_eq!(subscription.take_run(&frames), None);
+        assert_eq!(subscription.position, 5, "it is told frame by frame");
+        assert_eq!(subscription.take(&frames[0]), Take::SendAfter(5));
+        assert_eq!(subscription.take(&frames[1]), Take::Send);
+        assert_eq!(subscription.position, 7);
     }
 
     #[test]

@@ -8,13 +8,12 @@ use crate::clock::monotonic_ms;
 use crate::hub::protocol;
 use crate::hub::shard::connection::{ReadEnd, Transport, UNSENT_LIMIT};
 use crate::hub::shard::{CLOSE_WAIT_MS, Shard};
-use crate::hub::websocket::{self, CloseCode, Decoder, Incoming, close};
+use crate::hub::websocket::decoder::{Decoder, Incoming};
+use crate::hub::websocket::{self, CloseCode, close};
 
 /// Bytes read from one socket before the others have their turn.
 const READ_TURN: usize = 64 * 1024;
-/// What a client may send a second, counted in fragments: 50 messages or control frames, or 1,000 fragments.
-const BUDGET_A_SECOND: u32 = 1_000;
-/// What one message or control frame takes of it.
+/// What one message or control frame takes of what a client may send a second, counted in fragments.
 const MESSAGE_COST: u32 = 20;
 
 impl Shard {
@@ -52,8 +51,8 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(place) else { return };
         connection.heard = monotonic_ms();
         if !connection.deaf {
-            let deflate = connection.client.deflate;
-            connection.decoder.get_or_insert_with(|| Box::new(Decoder::new(deflate))).push(bytes);
+            let (deflate, most) = (connection.client.deflate, self.core.messages.bytes);
+            connection.decoder.get_or_insert_with(|| Box::new(Decoder::new(deflate, most))).push(bytes);
             self.decode(place);
         }
     }
@@ -96,8 +95,9 @@ impl Shard {
             return;
         }
         let cost = if incoming == Incoming::Fragment { 1 } else { MESSAGE_COST };
-        if !connection.spend(cost, BUDGET_A_SECOND) {
-            self.close(place, close::TOO_MANY_MESSAGES, "at most 50 messages a second");
+        let allowed = self.core.messages.a_second;
+        if !connection.spend(cost, allowed.saturating_mul(MESSAGE_COST)) {
+            self.close(place, close::TOO_MANY_MESSAGES, &format!("at most {allowed} messages a second"));
             return;
         }
         match incoming {

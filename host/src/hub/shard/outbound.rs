@@ -27,15 +27,20 @@ impl Shard {
             }
             let Some(subscription) = connection.subscription(id) else { break };
             let (mut bytes, mut events, mut recount) = (0, 0, None);
+            // Frames that differ for this client: nearly always none, and one at most while its lane runs on.
+            let mut own: Vec<(usize, Arc<Frame>)> = Vec::new();
             while bytes <= room
                 && let Some((at, frame)) = rest.next()
             {
                 match subscription.take(frame) {
                     Take::Pass => {}
-                    Take::Send => {
+                    take @ (Take::Send | Take::SendAfter(_)) => {
                         bytes += frame.bytes.len();
                         events += u64::from(frame.kind == Told::Event);
                         due.push(at);
+                        if let Take::SendAfter(prev) = take {
+                            own.extend(frame.after(subscription.key.format, prev).map(|frame| (at, frame)));
+                        }
                     }
                     Take::Recount => {
                         recount = Some((frame.to, at + 1));
@@ -45,7 +50,10 @@ impl Shard {
             }
             let finished = bytes <= room;
             let deflate = connection.client.deflate;
-            let frames_due = due.iter().filter_map(|at| frames.get(*at));
+            let frames_due = due.iter().filter_map(|at| match own.iter().find(|(place, _)| place == at) {
+                Some((_, frame)) => Some(frame),
+                None => frames.get(*at),
+            });
             let packer = &mut self.packer;
             let bytes = frames_due.map(|frame| if deflate { frame.packed(packer) } else { &frame.bytes });
             if !connection.send_all(bytes) {

@@ -26,7 +26,13 @@ impl Shard {
         let place = subscription.connection.key;
         self.unsubscribe(place, key.label.as_deref());
         let Some(connection) = self.connections.get_mut(place) else { return };
-        let first = frames.iter().find(|frame| frame.kind != Told::Aside).map_or(position, |frame| frame.from);
+        let (frames, caught_up) = match frames.split_last() {
+            Some((last, before)) if last.kind == Told::Position => (before, Some(Arc::clone(last))),
+            _ => (frames, None),
+        };
+        // Where the client stands before the first of them: `subscribed` says it where nothing else follows.
+        let settles = frames.iter().find(|frame| frame.kind != Told::Aside);
+        let first = settles.or_else(|| frames.first()).map_or(position, |frame| frame.from);
         // Nearly every connection has one, and room for three more would be most of what an idle client costs.
         connection.subscriptions.reserve_exact(1);
         connection.subscriptions.push(Subscription {
@@ -35,16 +41,22 @@ impl Shard {
             lane: None,
             position: first,
             flow: Flow::Live,
+            caught_up,
         });
         self.send_run(place, subscription.id, frames);
-        if let Some(connection) = self.connections.get_mut(place)
-            && connection.lagging_since.is_none()
-            && let Some(subscription) = connection.subscription(subscription.id)
-        {
-            subscription.position = position;
-            // No frame of the lane may come before `attached` has looked whether something is missing.
-            subscription.flow = Flow::held();
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        let lagging = connection.lagging_since.is_some();
+        let Some(subscription) = connection.subscription(subscription.id) else { return };
+        if lagging {
+            // Not all was sent: what ends the replay is what will be fetched instead.
+            subscription.caught_up = None;
+            return;
         }
+        if subscription.caught_up.is_none() {
+            subscription.position = position;
+        }
+        // No frame of the lane may come before `attached` has looked whether something is missing.
+        subscription.flow = Flow::held();
     }
 
     pub(super) fn attached(&mut self, attached: Attached) {
@@ -89,7 +101,8 @@ impl Shard {
         }
     }
 
-    /// Live, when everything that the lane has settled was sent; else held, while the rest is fetched.
+    /// Live, when everything that the lane has settled was sent; else held, while the rest is fetched. Either way
+    /// `caught_up` comes before the first frame of the lane.
     pub(super) fn go_live(&mut self, place: usize, id: u32, reason: Reason) {
         let Some(name) = self.name(place) else { return };
         let Some(connection) = self.connections.get_mut(place) else { return };
@@ -100,9 +113,11 @@ impl Shard {
             return;
         }
         let Some(lane) = subscription.lane else { return };
+        let caught_up = subscription.caught_up.take();
         let delivered = self.lanes.get(&lane).map_or(0, |here| here.delivered);
-        if subscription.position >= delivered {
+        if caught_up.as_ref().map_or(subscription.position, |frame| frame.to) >= delivered {
             subscription.flow = Flow::Live;
+            self.send_run(place, id, caught_up.as_slice());
             return;
         }
         subscription.flow = Flow::held();

@@ -29,6 +29,8 @@ pub const fn beat_ms(socket: bool) -> u64 {
 /// What is due to one connection.
 enum Due {
     Remove,
+    /// The same, for want of any word from it.
+    Lost,
     Close(CloseCode, &'static str),
     Beat,
 }
@@ -48,7 +50,7 @@ impl Shard {
             } else if lagging {
                 Some(Due::Close(close::TOO_SLOW, "too slow: what was sent has not been read for 10 s"))
             } else if socket && now >= connection.heard + SILENCE_MS {
-                Some(Due::Remove)
+                Some(Due::Lost)
             } else if socket && now >= connection.opened + SUBSCRIBE_MS && !connection.has_started() {
                 Some(Due::Close(close::NO_SUBSCRIBE, "no subscribe within 10 s"))
             } else {
@@ -60,6 +62,10 @@ impl Shard {
         for (place, what) in due {
             match what {
                 Due::Remove => self.remove(place),
+                Due::Lost => {
+                    self.core.count_closed("silent");
+                    self.remove(place);
+                }
                 Due::Close(code, reason) => self.close(place, code, reason),
                 Due::Beat => self.beat(place, now),
             }

@@ -41,7 +41,7 @@ pub(super) fn writer(path: &Arc<Path>, durability: Durability) -> Result<Connect
 /// A connection that only reads.
 pub(super) fn reader(path: &Arc<Path>) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.with(|raw| raw.execute_batch("PRAGMA cache_size = -8192;"))?;
+    connection.with(|raw| raw.execute_batch("PRAGMA cache_size = -16384;"))?;
     Ok(connection)
 }
 

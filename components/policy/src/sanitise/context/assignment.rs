@@ -3,9 +3,10 @@
 //! Always true: one walk over the signs of a text; a sign costs a look at a bounded stretch before and behind it. Where name and value
 //! end is for `values`, what a name means for `keys`.
 
-use super::super::bytes::{Alphabet, at, contains, looks_generated, member, sub};
+use super::super::bytes::{Alphabet, at, contains, is_uuid, looks_generated, member, sub};
 use super::super::keys::{Key, classify};
 use super::super::scan::Scan;
+use super::super::view::OTHER;
 use super::super::{checks, values};
 use super::LONGEST_NAME;
 
@@ -16,17 +17,19 @@ const DETERMINERS: [&[u8]; 8] = [b"the", b"a", b"my", b"your", b"our", b"this", 
 pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
     let bytes = scan.bytes;
     // An attribute that named a secret: the next `value` is it.
-    let mut named: Option<(usize, &'static str)> = None;
+    let mut named: Option<(usize, Key)> = None;
     let mut last: Option<(&str, Key)> = None;
     let mut place = 0;
     while place < bytes.len() {
-        let Some(offset) =
-            sub(bytes, place, bytes.len()).iter().position(|byte| matches!(byte, b'=' | b':' | b',' | b'>'))
-        else {
+        let Some(offset) = sub(bytes, place, bytes.len()).iter().position(|&byte| is_sign(byte)) else {
             return;
         };
         let sign = place + offset;
         place = sign + 1;
+        if !matches!(at(bytes, sign), b'=' | b':' | b',' | b'>') {
+            super::beside::beside(scan, sign);
+            continue;
+        }
         let (operator_start, operator_end) =
             match (at(bytes, sign), at(bytes, sign + 1), sign.checked_sub(1).map_or(0, |index| at(bytes, index))) {
                 (b'=', b'=' | b'~', _) | (b'=', _, b'=' | b'!' | b'<') => {
@@ -44,6 +47,7 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
                 (b'>', _, b'-') => (sign - 1, sign + 1),
                 (b'>', _, _) => continue,
                 (b'=' | b':', _, b'?' | b'+' | b':') => (sign - 1, sign + 1),
+                (b'=', _, b'|') => (sign.saturating_sub(2), sign + 1),
                 _ => (sign, sign + 1),
             };
         place = operator_end;
@@ -52,16 +56,25 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         }
         let Some(mut name) = values::name_before(bytes, operator_start, LONGEST_NAME) else { continue };
         let typed = sub(bytes, name.start, name.end);
+        // `: string`, `: &str`
+        let typed_by = [b": &".as_slice(), b": "].into_iter().find(|sign| sub(bytes, 0, name.start).ends_with(sign));
         if at(bytes, sign) == b'='
             && (typed.eq_ignore_ascii_case(b"string") || typed == b"str")
-            && sub(bytes, name.start.saturating_sub(2), name.start) == b": "
+            && let Some(typed_by) = typed_by
         {
             // `token: string = …`: the name stands before its type.
-            let Some(declared) = values::name_before(bytes, name.start - 2, LONGEST_NAME) else { continue };
+            let Some(declared) = values::name_before(bytes, name.start - typed_by.len(), LONGEST_NAME) else {
+                continue;
+            };
             name = declared;
         }
-        if at(bytes, sign) == b',' && !(name.quoted && matches!(name.opened_by, b'(' | b'[')) {
+        if at(bytes, sign) == b',' && !listed(bytes, &name) {
             continue;
+        }
+        // `-Ddb.password=…`, as Java takes properties.
+        if sub(bytes, name.start, name.end).starts_with(b"-D") {
+            name.start += 2;
+            name.wide_start = name.start;
         }
         let Ok(text) = std::str::from_utf8(sub(bytes, name.start, name.end)) else { continue };
         let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
@@ -95,12 +108,12 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
                 _ => {}
             }
         }
-        if let Some((since, kind)) = named
+        if let Some((since, told)) = named
             && is(&["value", "val", "content", "string"])
             && sign - since < 160
         {
             named = None;
-            key = Key::Secret { kind, plural: false };
+            key = told;
         }
         if is(&["pass"]) && at(bytes, sign) == b':' {
             key = Key::Secret { kind: "password", plural: false };
@@ -113,6 +126,12 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             continue;
         }
         let Some(mut value) = values::value_after(bytes, operator_end) else { continue };
+        if at(bytes, sign) == b':' && !value.quoted && at(bytes, value.start) == b'[' && within_dump(bytes, &name) {
+            // `map[X-Token:[…]]`: a list of one, as Go prints headers.
+            value.start += 1;
+            let length = sub(bytes, value.start, value.start + 1024).iter().take_while(|&&byte| byte != b']').count();
+            value.end = value.start + length;
+        }
         if at(bytes, sign) == b'=' && !value.quoted && !value.spaced {
             value.end = value.end.max(values::field_end(bytes, &name, &value));
         }
@@ -124,10 +143,13 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         if key == Key::Plain {
             if inside.len() <= LONGEST_NAME
                 && let Ok(text) = std::str::from_utf8(inside)
-                && let Key::Secret { kind, .. } = classify(text)
+                && let key @ (Key::Secret { kind, .. } | Key::Maybe(kind)) = classify(text)
             {
-                named = Some((value.end, kind));
+                named = Some((value.end, key));
                 place = value.end;
+                if matches!(key, Key::Maybe(_)) {
+                    continue;
+                }
                 // A part of a form: its value stands behind an empty line.
                 let rest = sub(bytes, value.end + 1, value.end + 5);
                 let gap = if rest == b"\r\n\r\n" { 4 } else { 2 };
@@ -155,15 +177,34 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
         }
         let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { continue };
         let sure = matches!(key, Key::Secret { .. });
+        if kind == "mnemonic"
+            && !value.quoted
+            && let Some(end) = phrase_end(bytes, &value)
+        {
+            scan.context(value.start, end, kind);
+            place = place.max(end);
+            continue;
+        }
         let taken = if at(bytes, sign) == b'>' && !value.quoted && !values::password_like(inside) {
             // `password -> PasswordEncoder`: an arrow points at a part of a program more often.
-            looks_generated(inside, 8)
+            looks_generated(inside, 8) || sure && is_uuid(inside)
         } else if kind == "authorization" || kind == "cookie" {
             // `authorization`, `cookie`: their anchors know the form. Here only what they leave.
-            at(bytes, sign) != b':'
-                && if sure { values::told(bytes, &value, kind) } else { looks_generated(inside, 12) }
+            let header = is(&["authorization", "proxy-authorization", "cookie", "set-cookie"]);
+            match at(bytes, sign) {
+                b':' if header || !value.quoted && !sure => {
+                    (!header || value.quoted || kind == "cookie") && header_value(inside, kind)
+                }
+                b':' if !value.quoted => values::stated(bytes, &name, &value, kind),
+                b',' => value.quoted && header_value(inside, kind),
+                _ if sure => values::told(bytes, &value, kind),
+                _ => looks_generated(inside, 12),
+            }
         } else if at(bytes, sign) == b',' {
-            value.quoted && values::password_like(inside)
+            value.quoted
+                && (values::password_like(inside)
+                    || sure && kind != "password" && (is_uuid(inside) || looks_generated(inside, 12))
+                    || kind == "mnemonic" && phrase_end(bytes, &value).is_some())
         } else if !sure {
             looks_generated(inside, 8)
                 || kind == "api_key" && values::licence_like(inside)
@@ -173,7 +214,7 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             true
         } else if at(bytes, sign) == b':' && !value.spaced && !value.quoted && within_dump(bytes, &name) {
             // `map[password:… user:ann]`, as programs print what they hold.
-            (kind == "password" || looks_generated(inside, 8))
+            (kind == "password" || looks_generated(inside, 8) || sure && is_uuid(inside))
                 && values::told(bytes, &value, kind)
                 && !values::name_like(inside)
         } else if at(bytes, sign) == b':' && !value.quoted {
@@ -186,6 +227,45 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
             place = place.max(value.end);
         }
     }
+}
+
+/// Whether a quoted name before a comma may have its value behind it: in a bracket, as bytes of Python too, or first on its line.
+fn listed(bytes: &[u8], name: &values::Name) -> bool {
+    let opening = |byte| matches!(byte, b'(' | b'[');
+    let before = name.start.checked_sub(3).map_or(0, |index| at(bytes, index));
+    name.quoted
+        && (opening(name.opened_by) || name.opened_by == b'b' && opening(before) || matches!(name.opened_by, 0 | b'\n'))
+}
+
+/// Whether what stands behind the name of a header is its value: `sid=…; Path=/`, `Nostr …`, something generated.
+fn header_value(value: &[u8], kind: &str) -> bool {
+    let last = value.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+    let cookie = kind == "cookie"
+        && value.iter().skip(1).position(|&byte| byte == b'=').is_some_and(|sign| sign + 6 < value.len());
+    !values::placeholder(value) && (looks_generated(last, 12) || cookie)
+}
+
+/// Where the words of a seed phrase end that stand without quotes behind their name; none when there are fewer than a phrase has.
+fn phrase_end(bytes: &[u8], value: &values::Value) -> Option<usize> {
+    let (mut place, mut end, mut words) = (value.start, value.start, 0);
+    while words < 24 {
+        let length = sub(bytes, place, place + 9).iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        checks::bip39_word(sub(bytes, place, place + length)).filter(|_| length > 0)?;
+        words += 1;
+        end = place + length;
+        let gap = sub(bytes, end, end + 3).iter().take_while(|byte| matches!(byte, b' ' | b',' | b'\n')).count();
+        place = end + gap;
+        let next = sub(bytes, place, place + 9).iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        if gap == 0 || checks::bip39_word(sub(bytes, place, place + next)).is_none() {
+            break;
+        }
+    }
+    (words >= 11).then_some(end)
+}
+
+/// Whether a name and its value may stand on both sides of this.
+fn is_sign(byte: u8) -> bool {
+    matches!(byte, b'=' | b':' | b',' | b'>' | b'(' | b'[' | b']' | b'|' | OTHER)
 }
 
 /// Whether a name stands in what a program prints of a map or a structure: `map[a:b c:d]`, `&{A:b C:d}`.
@@ -208,11 +288,13 @@ pub(super) fn element(scan: &mut Scan<'_>, start: usize, after: usize) {
         named_element(scan, start, after + length);
         return;
     }
-    let Key::Secret { kind, .. } = classify(name) else { return };
+    let key = classify(name);
+    let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { return };
     let Some(open) = sub(bytes, from, start).iter().rposition(|&byte| byte == b'>') else { return };
     let value = sub(bytes, from + open + 1, start);
     let text = value.trim_ascii();
-    if text.is_empty() || values::placeholder(text) || contains(text, b"[redacted:") {
+    let sure = matches!(key, Key::Secret { .. }) || looks_generated(text, 12) && text.len() >= 16;
+    if !sure || text.is_empty() || values::placeholder(text) || contains(text, b"[redacted:") {
         return;
     }
     let lead = value.len() - value.trim_ascii_start().len();

@@ -47,7 +47,7 @@ pub(super) fn last_argument(scan: &mut Scan<'_>, _: usize, after: usize) {
         return;
     }
     let window = sub(bytes, after, after + 256);
-    let mut last = None;
+    let (mut last, mut braced) = (None, false);
     let mut place = 0;
     // To the bracket that closes the call.
     while let Some(&byte) = window.get(place) {
@@ -56,15 +56,42 @@ pub(super) fn last_argument(scan: &mut Scan<'_>, _: usize, after: usize) {
                 let begin = place + 1;
                 let rest = sub(window, begin, window.len());
                 let Some(length) = rest.iter().position(|&other| other == byte) else { break };
-                last = Some((begin, length));
+                // `jwt.sign(claims, "…", { expiresIn: "1h" })`: what stands in braces is no argument.
+                if !braced {
+                    last = Some((begin, length));
+                }
                 place = begin + length;
             }
+            b'{' => braced = true,
+            b'}' => braced = false,
             b')' | b'\n' | b';' => break,
             _ => {}
         }
         place += 1;
     }
     let Some((begin, length)) = last else { return };
+    take_argument(scan, after, window, begin, length);
+}
+
+/// `mysqli_connect("db", "ann", "…", "app")`: the third of the quoted arguments.
+pub(super) fn third_argument(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let window = sub(scan.bytes, after, after + 256);
+    let mut place = 0;
+    for argument in 0..3 {
+        let Some(open) = sub(window, place, window.len()).iter().position(|byte| matches!(byte, b'"' | b'\'')) else {
+            return;
+        };
+        let begin = place + open + 1;
+        let quote = at(window, begin - 1);
+        let Some(length) = sub(window, begin, window.len()).iter().position(|&byte| byte == quote) else { return };
+        if argument == 2 {
+            take_argument(scan, after, window, begin, length);
+        }
+        place = begin + length + 1;
+    }
+}
+
+fn take_argument(scan: &mut Scan<'_>, after: usize, window: &[u8], begin: usize, length: usize) {
     let value = sub(window, begin, begin + length);
     // `btoa('user:…')`
     let lead = value.iter().position(|&byte| byte == b':').map_or(0, |colon| colon + 1);

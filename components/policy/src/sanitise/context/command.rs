@@ -2,7 +2,9 @@
 //!
 //! Always true: of `user:password` the user stays; a letter alone says nothing without its command.
 
-use super::super::bytes::{Alphabet, at, contains, find, looks_generated, member, starts_with_ignore_case, sub};
+use super::super::bytes::{
+    Alphabet, at, contains, find, is_uuid, looks_generated, member, starts_with_ignore_case, sub,
+};
 use super::super::keys::{Key, classify};
 use super::super::scan::Scan;
 use super::super::{checks, values};
@@ -44,7 +46,17 @@ pub(super) fn command_option(scan: &mut Scan<'_>, start: usize, after: usize) {
             "unrar",
         ]),
         b"/p:" => runs(&["xfreerdp", "wfreerdp", "freerdp", "mstsc", "cmdkey"]),
-        b"-P" => runs(&["ssh-keygen", "sqlcmd", "bcp", "zip", "unzip", "zipcloak"]),
+        b"-P" => runs(&[
+            "ssh-keygen",
+            "sqlcmd",
+            "bcp",
+            "zip",
+            "unzip",
+            "zipcloak",
+            "mosquitto_pub",
+            "mosquitto_sub",
+            "ipmitool",
+        ]),
         b"-N" => !glued && runs(&["ssh-keygen"]),
         b"-k" | b"-K" => !glued && runs(&["openssl"]),
         b"-b" => runs(&["curl"]) || runs(&["gh"]) && runs(&["secret"]),
@@ -123,7 +135,11 @@ pub(super) fn long_option(scan: &mut Scan<'_>, start: usize, after: usize) {
     let Ok(name) = std::str::from_utf8(sub(bytes, after, after + length)) else { return };
     let end = after + length;
     let user = matches!(name, "user" | "proxy-user" | "auth");
-    let key = classify(name);
+    let mut key = classify(name);
+    // Tools of Nostr: the secret key in hexadecimal digits.
+    if name == "sec" && scan.runs.end(bytes, Alphabet::Hex, end + 1) == end + 65 {
+        key = Key::Secret { kind: "private_key", plural: false };
+    }
     if !matches!(at(bytes, end), b' ' | b'\t') || key == Key::Plain && !user {
         return;
     }
@@ -177,13 +193,18 @@ pub(super) fn set_word(scan: &mut Scan<'_>, _: usize, after: usize) {
     let length =
         sub(bytes, after, after + LONGEST_NAME).iter().take_while(|&&byte| member(byte, Alphabet::Name)).count();
     let Ok(name) = std::str::from_utf8(sub(bytes, after, after + length)) else { return };
-    let Key::Secret { kind, .. } = classify(name) else { return };
+    let key = classify(name);
+    let (Key::Secret { kind, .. } | Key::Maybe(kind)) = key else { return };
     if at(bytes, after + length) != b' ' {
         return;
     }
     let Some(value) = values::value_after(bytes, after + length) else { return };
     let text = sub(bytes, value.start, value.end);
-    if values::password_like(text) || looks_generated(text, 8) {
+    let likely = match key {
+        Key::Secret { .. } => values::password_like(text) || looks_generated(text, 8) || is_uuid(text),
+        _ => text.len() >= 16 && looks_generated(text, 12),
+    };
+    if likely {
         scan.context(value.start, value.end, kind);
     }
 }
@@ -191,7 +212,8 @@ pub(super) fn set_word(scan: &mut Scan<'_>, _: usize, after: usize) {
 /// A word of a command line as a secret, unless it stands for one.
 fn take(scan: &mut Scan<'_>, start: usize, end: usize, kind: &'static str) {
     let text = sub(scan.bytes, start, end);
-    if text.len() >= 3 && !values::placeholder(text) && !values::known_word(text) && !text.contains(&b'$') {
+    let variable = contains(text, b"${") || contains(text, b"$(");
+    if text.len() >= 3 && !values::placeholder(text) && !values::known_word(text) && !variable {
         scan.context(start, end, kind);
     }
 }
@@ -258,12 +280,14 @@ pub(super) fn last_word(scan: &mut Scan<'_>, start: usize, after: usize) {
         b"poetry config " if first.starts_with(b"http-basic.") => 2,
         b"composer config " if first.starts_with(b"http-basic.") => 2,
         b"poetry config " | b"composer config " => return,
+        b"mc alias set " => 3,
+        b"net user " => 1,
         b"net use " if !contains(&line.to_ascii_lowercase(), b"/user:") => return,
         b"net use " => 1,
         _ => 0,
     };
     let mut trimmed = line.trim_ascii_end();
-    if name == b"net use " {
+    if name.starts_with(b"net use") {
         // `net use z: \\\\host\\share secret /user:ann`
         while let Some(blank) = trimmed.iter().rposition(|&byte| byte == b' ')
             && at(trimmed, blank + 1) == b'/'
@@ -280,6 +304,26 @@ pub(super) fn last_word(scan: &mut Scan<'_>, start: usize, after: usize) {
         values::password_like(sub(word, quotes, word.len() - quotes)) || looks_generated(word, 8) || quotes > 0;
     if words >= secret_at && likely && !matches!(at(word, 0), b'-' | b'\\') {
         take(scan, after + last + quotes, after + trimmed.len() - quotes, "password");
+    }
+}
+
+/// `stats auth user:secret`, `basicauth.users=user:secret`: what stands behind the colon, unless it is a hash of it.
+pub(super) fn behind_colon(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let bytes = scan.bytes;
+    let Some(value) = values::value_after(bytes, after) else { return };
+    let text = sub(bytes, value.start, value.end);
+    if let Some(colon) = find(text, b":")
+        && !sub(text, colon + 1, text.len()).starts_with(b"$")
+    {
+        take(scan, value.start + colon + 1, value.end, "password");
+    }
+}
+
+/// `user ann on >secret`, as Redis writes its lists of users.
+pub(super) fn redis_user(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    if contains(&sub(bytes, start.saturating_sub(64), start).to_ascii_lowercase(), b"user ") {
+        any_word(scan, start, after);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Always true: the name of the header, the scheme and the names of cookies stay.
 
-use super::super::bytes::{Alphabet, Mix, at, find, member, starts_with_ignore_case, sub};
+use super::super::bytes::{Alphabet, Mix, at, find, looks_generated, member, starts_with_ignore_case, sub};
 use super::super::scan::Scan;
 use super::super::{checks, values};
 
@@ -35,6 +35,15 @@ pub(super) fn scheme(scan: &mut Scan<'_>, start: usize, after: usize) {
         || mix.lower && mix.upper && token.len() >= 20
         || token.len() >= 40;
     if opaque && !values::placeholder(token) && !values::known_word(token) {
+        scan.context(after, end, "bearer_token");
+    }
+}
+
+/// `Sec-WebSocket-Protocol: …, bearer.<token>`, as pages send theirs.
+pub(super) fn protocol(scan: &mut Scan<'_>, _: usize, after: usize) {
+    let end = opaque(scan.bytes, after);
+    let token = sub(scan.bytes, after, end);
+    if token.len() >= 16 && looks_generated(sub(token, 0, 256), 12) {
         scan.context(after, end, "bearer_token");
     }
 }
@@ -157,7 +166,7 @@ const KNOWN_SCHEMES: [&str; 25] = [
 pub(super) fn authorization(scan: &mut Scan<'_>, _: usize, after: usize) {
     let bytes = scan.bytes;
     let mut place = after;
-    while matches!(at(bytes, place), b' ' | b'"' | b'\'' | b'\\') {
+    while matches!(at(bytes, place), b' ' | b'"' | b'\'' | b'\\' | b'[') {
         place += 1;
     }
     let mut end = place;

@@ -5,6 +5,7 @@
 use super::super::bytes::{
     Alphabet, at, contains, find, is_uuid, looks_generated, member, starts_with_ignore_case, sub,
 };
+use super::super::keys::{Key, classify};
 use super::super::scan::Scan;
 use super::super::values;
 
@@ -22,7 +23,8 @@ pub(super) fn preimage(scan: &mut Scan<'_>, _: usize, after: usize) {
         let end = scan.runs.end(bytes, Alphabet::Hex, start);
         if end - start == 64 && !member(at(bytes, end), Alphabet::Word) {
             let between = sub(bytes, after, start).to_ascii_lowercase();
-            if !contains(&between, b"hash") {
+            // `preimage of 8f43…`: what it is the preimage of.
+            if !contains(&between, b"hash") && !between.ends_with(b" of ") && !between.ends_with(b" for ") {
                 scan.context(start, end, "preimage");
             }
             return;
@@ -169,9 +171,9 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
     } else if password {
         values::password_like(value)
     } else {
-        looks_generated(value, if linked { 8 } else { 12 })
+        (looks_generated(value, if linked { 8 } else { 12 }) || is_uuid(value))
             && value.len() >= if linked { 12 } else { 16 }
-            && !is_uuid(value)
+            && (linked || quoted || !is_uuid(value))
     };
     if secret {
         scan.context(
@@ -185,6 +187,22 @@ pub(super) fn sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
                 "secret"
             },
         );
+    }
+}
+
+/// `the encryption key is …`, `stripe_key was …`, `the wallet seed is …`: names of which the words before say what they open.
+pub(super) fn key_sentence(scan: &mut Scan<'_>, start: usize, after: usize) {
+    let bytes = scan.bytes;
+    let noun = sub(bytes, start, after).iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let Some(name) = values::name_before(bytes, start + noun, super::LONGEST_NAME) else { return };
+    let Ok(text) = std::str::from_utf8(sub(bytes, name.wide_start, name.end)) else { return };
+    let (Key::Secret { kind, .. } | Key::Maybe(kind)) = classify(text) else { return };
+    let back = usize::from(matches!(at(bytes, after - 1), b'"' | b'`' | b' '));
+    let colon = usize::from(at(bytes, after) == b':');
+    let (start, end) = super::beside::value(bytes, after - back + colon);
+    let inside = values::trim(sub(bytes, start, end));
+    if inside.len() >= 16 && (looks_generated(inside, 12) || is_uuid(inside)) && !values::placeholder(inside) {
+        scan.context(start, start + inside.len(), kind);
     }
 }
 

@@ -7,7 +7,7 @@
 const ROOTS: &[u8] =
     b"pas psw pss pwo pwd psk ken sen con mot wac has par sec tok jwt bea key cre aut coo ses pri nse xpr wif \
     mne see phr mac pre cvv cvc otp ssn rpc cod ans wor ent sas run nwc pin ver \
-    hes los sif sal jel loz adg son dev uns sam ";
+    hes los sif sal jel loz adg son dev uns sam pep snm doc eca ";
 
 /// The same of words by which a text says that a secret follows.
 const TEXT_ROOTS: &[u8] = b"bas ide obs net log env ";
@@ -45,6 +45,9 @@ pub(in super::super) fn text_may_speak(text: &[u8]) -> bool {
 pub(super) fn may_speak(name: &[u8]) -> bool {
     let mut three = 0;
     let mut before = b' ';
+    if name.last_chunk::<3>().is_some_and(|end| end.eq_ignore_ascii_case(b"pat")) {
+        return true;
+    }
     for (index, &byte) in name.iter().enumerate() {
         if !(0x20..0x7f).contains(&byte) || matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'@' | b'$') {
             return true;

@@ -2,7 +2,9 @@
 //!
 //! Always true: only rows, each once; what a row's columns mean is said in `shapes`.
 
-use super::super::bytes::Alphabet::{Alnum, AlnumUpper, Base64, Digit, Hex, HexLower, Opaque, Url, UrlDot, Word};
+use super::super::bytes::Alphabet::{
+    Alnum, AlnumLower, AlnumUpper, Base64, Digit, Hex, HexLower, Opaque, Url, UrlDot, Word,
+};
 use super::Check::{Dotted, Generated, Uuid};
 use super::{ANY, Shape, around, checked, exact, hook, row, weak};
 
@@ -17,13 +19,14 @@ pub(super) static ROWS: &[Shape] = &[
     row("aws_session_token", "FwoGZXIvYXdz", Base64, 60),
     row("aws_session_token", "FQoGZXIvYXdz", Base64, 60),
     row("aws_bedrock_key", "ABSKQmVkcm9ja0FQSUtleS", Base64, 40),
+    weak("aws_bedrock_key", "ABSK", Base64, 100),
     row("aws_bedrock_key", "bedrock-api-key-", Opaque, 40),
     row("aws_mws_key", "amzn.mws.", Url, 32),
     row("amazon_oauth_secret", "amzn1.oa2-cs.v1.", HexLower, 40),
     // Google.
     row("google_api_key", "AIza", Url, 30),
     row("google_oauth_secret", "GOCSPX-", Url, 20),
-    row("google_oauth_token", "ya29.", UrlDot, 20),
+    row("google_oauth_token", "ya29.", UrlDot, 10),
     row("google_hmac_key", "GOOG1", AlnumUpper, 20),
     weak("google_hmac_key", "GOOG", AlnumUpper, 20),
     row("google_refresh_token", "1//0", Url, 30),
@@ -56,9 +59,9 @@ pub(super) static ROWS: &[Shape] = &[
     weak("vercel_token", "vck_", Alnum, 24),
     row("supabase_token", "sbp_oauth_", HexLower, 30),
     checked("yandex_key", "YC", Url, 38, 38, Generated),
-    row("apify_token", "apify_api_", Alnum, 30),
+    row("apify_token", "apify_api_", Url, 30),
     row("portainer_token", "ptr_", Base64, 40),
-    row("salad_key", "salad_cloud_", Word, 16),
+    row("salad_key", "salad_cloud_", Word, 10),
     row("zuplo_key", "zpka_", Word, 30),
     row("digitalocean_token", "dop_v1_", Hex, 40),
     row("digitalocean_token", "doo_v1_", Hex, 40),
@@ -77,6 +80,7 @@ pub(super) static ROWS: &[Shape] = &[
     weak("scaleway_key", "SCW", AlnumUpper, 17),
     row("planetscale_token", "pscale_", Opaque, 30),
     row("supabase_token", "sbp_", HexLower, 30),
+    checked("supabase_token", "sbp_", AlnumLower, 40, 40, Generated),
     row("supabase_key", "sb_secret_", Url, 20),
     row("neon_token", "napi_", Alnum, 40),
     row("neon_password", "npg_", Alnum, 10),
@@ -99,6 +103,7 @@ pub(super) static ROWS: &[Shape] = &[
     row("fullstory_key", "na1.", Base64, 90),
     row("fullstory_key", "eu1.", Base64, 90),
     checked("zoho_token", "1000.", UrlDot, 65, 65, Dotted),
+    around("k3s_token", (Alnum, 60, 70), "::server:", Alnum, 16, 64),
     row("vault_token", "hvs.", Url, 20),
     row("vault_token", "hvb.", Url, 20),
     row("vault_token", "hvr.", Url, 20),
@@ -106,6 +111,7 @@ pub(super) static ROWS: &[Shape] = &[
     checked("vault_token", "b.", Alnum, 60, ANY, Generated),
     around("terraform_token", (Alnum, 14, 14), ".atlasv1.", Url, 50, 90),
     row("pulumi_token", "pul-", HexLower, 30),
+    checked("pulumi_token", "pul-", AlnumLower, 40, 40, Generated),
     row("prefect_key", "pnu_", Alnum, 30),
     row("prefect_key", "pnb_", Alnum, 30),
     row("doppler_token", "dp.pt.", Alnum, 30),

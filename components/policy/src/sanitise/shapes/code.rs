@@ -2,8 +2,9 @@
 //!
 //! Always true: only rows, each once; what a row's columns mean is said in `shapes`.
 
-use super::super::bytes::Alphabet::{Alnum, AlnumLower, Hex, HexLower, Opaque, Url, UrlDot, Word};
-use super::{Shape, row, weak};
+use super::super::bytes::Alphabet::{Alnum, AlnumLower, HexLower, Opaque, Url, UrlDot, Word};
+use super::Check::Generated;
+use super::{Shape, checked, row, weak};
 
 pub(super) static ROWS: &[Shape] = &[
     // Code hosting.
@@ -14,11 +15,11 @@ pub(super) static ROWS: &[Shape] = &[
     weak("spectral_key", "spu-", AlnumLower, 32),
     weak("trufflehog_key", "thog-secret-", HexLower, 32),
     weak("trufflehog_key", "thog-key-", HexLower, 16),
-    row("github_token", "ghp_", Alnum, 30),
-    row("github_token", "gho_", Alnum, 30),
-    row("github_token", "ghu_", Alnum, 30),
+    row("github_token", "ghp_", Word, 30),
+    row("github_token", "gho_", Word, 30),
+    row("github_token", "ghu_", Word, 30),
     row("github_token", "ghs_", UrlDot, 30),
-    row("github_token", "ghr_", Alnum, 30),
+    row("github_token", "ghr_", Word, 30),
     row("github_token", "github_pat_", Word, 30),
     row("gitlab_token", "glpat-", UrlDot, 18),
     row("gitlab_token", "gldt-", Url, 18),
@@ -33,7 +34,7 @@ pub(super) static ROWS: &[Shape] = &[
     row("gitlab_token", "glagent-", Url, 18),
     row("gitlab_token", "gloas-", Url, 18),
     row("gitlab_token", "GR1348941", Url, 18),
-    row("gitlab_token", "_gitlab_session=", Hex, 20),
+    row("gitlab_token", "_gitlab_session=", Alnum, 20),
     weak("bitbucket_token", "ATBB", Alnum, 24),
     row("bitbucket_token", "ATCTT3xFfG", Opaque, 60),
     row("atlassian_token", "ATATT3", Opaque, 60),
@@ -57,7 +58,7 @@ pub(super) static ROWS: &[Shape] = &[
     weak("jfrog_password", "AP9", Alnum, 30),
     row("npm_token", "npm_", Alnum, 30),
     row("pypi_token", "pypi-", Url, 50),
-    row("rubygems_key", "rubygems_", Hex, 40),
+    row("rubygems_key", "rubygems_", Alnum, 40),
     weak("crates_io_token", "cio", Alnum, 32),
     row("docker_token", "dckr_pat_", Url, 20),
     row("docker_token", "dckr_oat_", Url, 20),
@@ -65,4 +66,5 @@ pub(super) static ROWS: &[Shape] = &[
     weak("nuget_key", "oy2", AlnumLower, 43),
     row("jfrog_key", "AKCp", Alnum, 50),
     row("jfrog_token", "cmVmdGtu", Alnum, 40),
+    checked("jfrog_token", "cmVmd", Alnum, 59, 59, Generated),
 ];

@@ -2,7 +2,7 @@
 //!
 //! Always true: one walk over the stretches of a text; a form is taken only where nothing else has it, or what stands beside it says so.
 
-use super::super::bytes::{Alphabet, Mix, at, distinct, find, is_uuid, member, sub};
+use super::super::bytes::{Alphabet, Mix, at, distinct, find, member, sub, uuid_form};
 use super::super::checks;
 use super::super::scan::Scan;
 
@@ -110,7 +110,7 @@ fn by_form(token: &[u8]) -> Option<&'static str> {
             Some("ngrok_token")
         }
         // Webex: a secret, a cluster, an organisation.
-        106 if split(64, b'_') && split(69, b'_') && is_uuid(sub(token, 70, 106)) => Some("webex_token"),
+        106 if split(64, b'_') && split(69, b'_') && uuid_form(sub(token, 70, 106)) => Some("webex_token"),
         _ => None,
     }
 }

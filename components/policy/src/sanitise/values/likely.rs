@@ -30,6 +30,12 @@ pub(in super::super) fn placeholder(value: &[u8]) -> bool {
         [b'<', .., b'>'] | [b'{', .., b'}'] | [b'[', .., b']'] => !value.contains(&b'"') && value.len() < 40,
         _ => {
             let first = at(value, 0);
+            let yours = value.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"your"))
+                && matches!(at(value, 4), b'-' | b'_')
+                && value.iter().all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'));
+            if yours {
+                return true;
+            }
             let filler =
                 matches!(first, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'_' | b'?' | super::super::view::OTHER);
             filler && value.iter().all(|&byte| byte == first)
@@ -38,6 +44,39 @@ pub(in super::super) fn placeholder(value: &[u8]) -> bool {
         }
     }
 }
+
+/// Four words or more with dashes between, as generators of passwords for people join them, and none of them one that names something:
+/// `cream-unable-lounge-pair`, and not `prod-db-user-password`.
+fn passphrase_like(value: &[u8]) -> bool {
+    let words = value.split(|&byte| byte == b'-');
+    value.len() <= 64
+        && words.clone().count() >= 4
+        && words.into_iter().all(|word| {
+            (3..=12).contains(&word.len())
+                && word.iter().all(u8::is_ascii_lowercase)
+                && std::str::from_utf8(word).is_ok_and(|word| {
+                    !words::KNOWN.contains(word) && !words::STEMS.contains(word) && !NAMING.contains(&word)
+                })
+        })
+}
+
+/// Words of the names that things are given in a cluster or a vault.
+const NAMING: [&str; 14] = [
+    "prod",
+    "production",
+    "staging",
+    "dev",
+    "test",
+    "server",
+    "client",
+    "cluster",
+    "config",
+    "name",
+    "key",
+    "ref",
+    "admin",
+    "default",
+];
 
 /// Words that say something of a secret and are none.
 pub(in super::super) fn known_word(value: &[u8]) -> bool {
@@ -77,7 +116,7 @@ pub(in super::super) fn password_like(value: &[u8]) -> bool {
             .next()
             .is_some_and(|end| (2..=4).contains(&end.len()) && end.iter().all(u8::is_ascii_lowercase))
         && !sign;
-    (mix.digit || sign || scrambled(value))
+    (mix.digit || sign || scrambled(value) || passphrase_like(value) || irregular(value))
         && !unit
         && !version
         && !dotted
@@ -120,6 +159,41 @@ pub(in super::super) fn name_like(value: &[u8]) -> bool {
     !mix.digit
         && value.iter().all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'-'))
         && value.iter().any(|byte| matches!(byte, b'_' | b'.' | b'-'))
+        && !passphrase_like(value)
+        && !irregular(value)
+}
+
+/// Letters of both cases that no program's names are written in: three or more pieces of one or two letters, where words begin with a
+/// capital. What a generator of passwords makes without a digit: `PGalGrX_TqreM`.
+fn irregular(value: &[u8]) -> bool {
+    let mix = Mix::of(value);
+    mix.lower && mix.upper && !mix.digit && (8..=64).contains(&value.len()) && humps(value).0 >= 3
+}
+
+/// A name as programs write them: `userPasswordField`, of words that can be spoken.
+fn camel(value: &[u8]) -> bool {
+    let letters = value.len() <= 64 && value.iter().all(u8::is_ascii_alphabetic);
+    letters && matches!(humps(value), (0 | 1, 0, 2..=6))
+}
+
+/// The pieces of a name between capitals and signs: how many have one or two letters, how many no vowel, how many there are.
+fn humps(value: &[u8]) -> (usize, usize, usize) {
+    let (mut short, mut mute, mut all) = (0, 0, 0);
+    let (mut length, mut vowel) = (0_usize, false);
+    for (index, &byte) in value.iter().chain(b" ").enumerate() {
+        let before = index.checked_sub(1).map_or(0, |index| at(value, index));
+        let begins =
+            byte.is_ascii_uppercase() && (!before.is_ascii_uppercase() || at(value, index + 1).is_ascii_lowercase());
+        if (begins || !byte.is_ascii_alphabetic()) && length > 0 {
+            short += usize::from(length <= 2);
+            mute += usize::from(!vowel);
+            all += 1;
+            (length, vowel) = (0, false);
+        }
+        length += usize::from(byte.is_ascii_alphabetic());
+        vowel |= matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
+    }
+    (short, mute, all)
 }
 
 /// Whether lower-case words go on behind a value, so that it is part of a sentence.
@@ -138,7 +212,9 @@ pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     }
     if value.quoted {
         // `"the password": "must be …"` is read as a value; a key must at least be longer than a word.
-        return !path_like(text) || kind == "password" && text.len() < 3;
+        // `accesskey="h"`: a single sign is a key of the keyboard.
+        return (text.len() > 1 || kind == "password" || kind == "pin")
+            && (!path_like(text) || kind == "password" && text.len() < 3);
     }
     if path_like(text) || text.starts_with(b"=") {
         return false;
@@ -158,7 +234,7 @@ pub(in super::super) fn told(bytes: &[u8], value: &Value, kind: &str) -> bool {
     // `token = self.token`, `f(password=password_from_env)`
     if !mix.digit
         && (name_like(text) && !text.contains(&b'-')
-            || code && !mix.other && !(mix.lower && mix.upper && text.len() >= 12))
+            || code && !mix.other && (camel(text) || !(mix.lower && mix.upper && text.len() >= 12)) && !irregular(text))
     {
         return kind == "password" && !code && !text.contains(&b'.');
     }
@@ -223,6 +299,9 @@ pub(in super::super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &
         // `password: 90days`
         return kind == "password" && !prose_follows(bytes, value.end) && text.len() >= 8;
     }
+    if kind == "password" && passphrase_like(text) {
+        return true;
+    }
     if mix.digit && mix.letter() || mix.other && mix.letter() && !name_like(text) {
         return text.len()
             >= if kind == "password" {
@@ -240,7 +319,8 @@ pub(in super::super) fn stated(bytes: &[u8], name: &Name, value: &Value, kind: &
         && !mix.other
         && text.iter().any(u8::is_ascii_lowercase)
     {
-        return text.len() >= 12 && !prose_follows(bytes, value.end);
+        let long = text.len() >= 12 && !camel(text);
+        return (long || kind == "password" && irregular(text)) && !prose_follows(bytes, value.end);
     }
     // Letters alone: only where the line says just this.
     let ends_line = matches!(at(bytes, value.end), 0 | b'\n' | b'\r' | b',' | b'}') && value.end <= bytes.len();

@@ -55,6 +55,8 @@ pub(super) fn maybe(text: &str, kind: &str, login: bool) -> bool {
                     text.len() >= 8 && decoded.contains(&b':') && decoded.iter().all(|byte| (0x20..0x7f).contains(byte))
                 })
         }
+        // A coin's contract stands under such names too.
+        "token" if text.len() == 42 && text.starts_with("0x") => false,
         _ => looks_generated(bytes, 12) && text.len() >= 16,
     }
 }
@@ -98,7 +100,7 @@ pub(super) fn pair_value(value: &str, kind: &str) -> bool {
         || value.is_empty()
         || values::known_word(bytes)
         || values::name_like(bytes)
-        || classify(value) != Key::Plain
+        || classify(value) != Key::Plain && !looks_generated(bytes, 16)
     {
         return false;
     }

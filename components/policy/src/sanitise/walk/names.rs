@@ -84,11 +84,11 @@ pub(super) fn tells_of_tokens(name: &str) -> bool {
 const MOST_PAIRED: usize = 16;
 
 /// Members that give another member's name: `{"name": "PASSWORD", "value": "…"}`.
-pub(super) fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'static str> {
+pub(super) fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Key {
     if !members.iter().any(|(key, _)| is_value_name(key)) {
-        return None;
+        return Key::Plain;
     }
-    members.iter().find_map(|(key, value)| {
+    let mut names = members.iter().filter_map(|(key, value)| {
         let name = value.as_str().filter(|name| name.len() <= 64 && name.split_whitespace().count() <= 4)?;
         let lower = key.to_ascii_lowercase();
         let kind = match lower.as_str() {
@@ -113,11 +113,17 @@ pub(super) fn named_secret(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<&'sta
             _ => return None,
         };
         match classify(name) {
-            Key::Secret { kind: "token", .. } if !kind => None,
-            Key::Secret { kind, .. } => Some(kind),
-            _ => None,
+            Key::Secret { kind: "token", .. } if !kind => Some(Key::Maybe("token")),
+            Key::Plain => None,
+            key => Some(key),
         }
-    })
+    });
+    let first = names.next().unwrap_or(Key::Plain);
+    if matches!(first, Key::Maybe(_)) {
+        names.find(|key| matches!(key, Key::Secret { .. })).unwrap_or(first)
+    } else {
+        first
+    }
 }
 
 pub(super) fn is_value_name(key: &str) -> bool {

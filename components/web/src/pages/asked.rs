@@ -4,8 +4,9 @@
 
 use form_urlencoded::Serializer;
 
+use activity_policy::time;
+
 use super::markup::escaped;
-use crate::clock;
 
 /// Events of one page.
 const PAGE: u32 = 100;
@@ -19,10 +20,12 @@ const LAST: [(&str, u64, &str, &str); 4] = [
 ];
 
 /// An address's query.
-pub(super) struct Asked(Vec<(String, String)>);
+pub struct Asked(Vec<(String, String)>);
 
 impl Asked {
-    pub(super) fn read(query: &str) -> Self {
+    /// From the address.
+    #[must_use]
+    pub fn read(query: &str) -> Self {
         let pairs =
             form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned()));
         Self(pairs.filter(|(_, value)| !value.trim().is_empty()).collect())
@@ -64,8 +67,8 @@ impl Asked {
         self.first("reload") == Some("off")
     }
 
-    /// The query of the API, up to this cursor where one event is looked at.
-    pub(super) fn history(&self, until: Option<&str>) -> String {
+    /// The query of the API at this time, up to this cursor where one event is looked at.
+    pub(super) fn history(&self, until: Option<&str>, now: u64) -> String {
         let mut out = Serializer::new(String::new());
         let after = self.first("after");
         let ascending = self.is_forward() || after.is_some();
@@ -88,7 +91,7 @@ impl Asked {
         let last = LAST.iter().find(|(name, ..)| self.first("last") == Some(*name));
         let since = match (after, last, self.first("since")) {
             (Some(cursor), ..) => Some(cursor.to_owned()),
-            (None, Some((_, minutes, ..)), _) => ago(*minutes),
+            (None, Some((_, minutes, ..)), _) => Some(time_text(now.saturating_sub(minutes * 60_000))),
             (None, None, Some(time)) => Some(with_zone(time)),
             (None, None, None) => self.is_forward().then(|| "earliest".to_owned()),
         };
@@ -171,15 +174,15 @@ fn with_zone(time: &str) -> String {
 
 /// The same in a form that such a field takes; empty for a cursor.
 fn without_zone(time: &str) -> String {
-    let stamp = with_zone(time).parse::<jiff::Timestamp>();
-    stamp.map(|stamp| stamp.strftime("%Y-%m-%dT%H:%M:%S").to_string()).unwrap_or_default()
+    let Some(stamp) = time::parse(&with_zone(time)) else { return String::new() };
+    let text = time_text(stamp.unix_ms());
+    text.split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The time so many minutes ago.
-fn ago(minutes: u64) -> Option<String> {
-    let then = clock::unix_ms().saturating_sub(minutes * 60_000);
-    let stamp = jiff::Timestamp::from_millisecond(i64::try_from(then).ok()?).ok()?;
-    Some(format!("{stamp:.3}"))
+fn time_text(at: u64) -> String {
+    let mut text = String::new();
+    time::write(at, &mut text);
+    text
 }
 
 #[cfg(test)]
@@ -187,7 +190,7 @@ mod tests {
     use super::*;
 
     fn history(query: &str) -> String {
-        Asked::read(query).history(None)
+        Asked::read(query).history(None, 1_705_314_600_500)
     }
 
     #[test]
@@ -199,7 +202,10 @@ mod tests {
             "limit=100&order=desc&q=a+b&since=2024-01-15T10%3A30%3A00Z"
         );
         assert_eq!(history("until=e%3A5"), "limit=100&order=desc&until=e%3A5");
-        assert!(history("last=1h&since=e%3A5").contains("since=20"), "a span goes before a time");
+        let hour = history("last=1h&since=e%3A5");
+        assert!(hour.contains("since=2024-01-15T09%3A30%3A00.500Z"), "a span goes before a time: {hour}");
+        let form = Asked::read("since=2024-01-15T10:30:00%2B02:00&until=e:5").form();
+        assert_eq!(form, [("name=\"since\"", "name=\"since\" value=\"2024-01-15T08:30:00\"".to_owned())]);
         assert_eq!(history("last=never"), "limit=100&order=desc");
     }
 

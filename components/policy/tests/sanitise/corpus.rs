@@ -1,66 +1,18 @@
 //! The sanitiser against a corpus that is made here: secrets of every known family in every place of an event, and harmless events that a
 //! careless redactor would spoil. Secrets are generated from the public descriptions of their families, from a fixed seed.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::string_slice,
-    reason = "tests"
-)]
-
-#[path = "../corpus/families.rs"]
-mod families;
-#[path = "../corpus/harmless.rs"]
-mod harmless;
-#[path = "../corpus/places.rs"]
-mod places;
-
-use activity_policy::json::Json;
-use activity_policy::sanitise::{self, Redaction};
-use families::Random;
+use super::families::{self, Random};
+use super::tools::{clean, compact, data, leaks, remains};
+use super::{harmless, places};
+use activity_policy::sanitise;
 use proptest::prelude::Strategy as _;
 
 /// Families of public scanners (`corpus/scanners`), in the places of this corpus.
-const SCANNERS: &str = include_str!("../corpus/scanners/families.txt");
-
-/// What becomes of an event's data.
-fn clean(data: &str) -> (String, Vec<Redaction>) {
-    let mut json = Json::parse(data, 64).unwrap_or_else(|error| panic!("{error}: {data}"));
-    let mut redacted = Vec::new();
-    sanitise::data(&mut json, &mut redacted);
-    let mut out = String::new();
-    json.write(&mut out);
-    (out, redacted)
-}
-
-fn compact(data: &str) -> String {
-    let mut out = String::new();
-    Json::parse(data, 64).unwrap().write(&mut out);
-    out
-}
-
-/// The longest part of the secret that is still there.
-fn remains<'s>(out: &str, secret: &'s str) -> &'s str {
-    let mut longest = "";
-    for (start, _) in secret.char_indices() {
-        for (length, ch) in secret[start..].char_indices() {
-            let part = &secret[start..start + length + ch.len_utf8()];
-            if !out.contains(part) {
-                break;
-            }
-            if part.len() > longest.len() {
-                longest = part;
-            }
-        }
-    }
-    longest
-}
+const SCANNERS: &str = include_str!("../../corpus/scanners/families.txt");
 
 #[test]
 fn no_secret_is_left_in_any_place() {
     let mut random = Random::new(1);
-    let (mut tried, mut leaks) = (0, Vec::new());
+    let (mut tried, mut wrong) = (0, Vec::new());
     let scanners = SCANNERS.lines().filter_map(|line| line.split_once(" | "));
     let of = |round| if round == 0 { scanners.clone().collect() } else { Vec::new() };
     for round in 0..3 {
@@ -69,45 +21,35 @@ fn no_secret_is_left_in_any_place() {
             for (place, data) in places::events(&secret) {
                 tried += 1;
                 let (out, redacted) = clean(&data);
-                let left = remains(&out, &secret);
-                let allowed = (secret.len() / 4).clamp(4, 12);
-                if left.len() > allowed || redacted.is_empty() {
-                    leaks.push(format!(
-                        "{family} in {place} (round {round}): `{left}` of `{secret}` is left: {data} -> {out}"
-                    ));
+                if leaks(&out, &secret) || redacted.is_empty() {
+                    wrong.push(format!("{family} in {place} (round {round}): `{secret}` is left: {data} -> {out}"));
                 }
             }
         }
     }
-    println!("{tried} events, {} leaks", leaks.len());
-    leaks.sort();
-    leaks.dedup_by_key(|line| line.split_once(" (round").map(|(place, _)| place.to_owned()));
-    assert!(leaks.is_empty(), "{} of {tried}:\n{}", leaks.len(), leaks[..leaks.len().min(60)].join("\n"));
+    println!("{tried} events, {} leaks", wrong.len());
+    wrong.sort();
+    wrong.dedup_by_key(|line| line.split_once(" (round").map(|(place, _)| place.to_owned()));
+    assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong[..wrong.len().min(60)].join("\n"));
 }
 
 #[test]
 fn no_secret_is_left_that_only_its_context_tells() {
     let mut random = Random::new(2);
-    let mut leaks = Vec::new();
+    let mut wrong = Vec::new();
     for template in families::CONTEXTS {
         let filled = random.fill(template);
         // The part between the marks is the secret; what is outside must stay.
         let (before, rest) = filled.split_once('«').unwrap();
         let (secret, after) = rest.split_once('»').unwrap();
         let plain = format!("{before}{secret}{after}");
-        let data = if template.starts_with("{\"") {
-            plain.clone()
-        } else {
-            let mut data = "{\"message\":".to_owned();
-            activity_policy::json::write_string(&plain, &mut data);
-            data + "}"
-        };
+        let data = data(&plain);
         let (out, redacted) = clean(&data);
-        if redacted.is_empty() || remains(&out, secret).len() > (secret.len() / 3).max(3) {
-            leaks.push(format!("{data} -> {out}"));
+        if redacted.is_empty() || remains(&out, secret) > (secret.len() / 3).max(3) {
+            wrong.push(format!("{data} -> {out}"));
         }
     }
-    assert!(leaks.is_empty(), "{} of {}:\n{}", leaks.len(), families::CONTEXTS.len(), leaks.join("\n"));
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), families::CONTEXTS.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -118,14 +60,7 @@ fn nothing_harmless_is_spoiled() {
     for _ in 0..5 {
         for template in harmless::EVENTS {
             tried += 1;
-            let filled = random.fill(template);
-            let data = if template.starts_with("{\"") {
-                filled
-            } else {
-                let mut data = "{\"message\":".to_owned();
-                activity_policy::json::write_string(&filled, &mut data);
-                data + "}"
-            };
+            let data = data(&random.fill(template));
             let (out, redacted) = clean(&data);
             if out != compact(&data) {
                 let kinds: Vec<_> = redacted.iter().map(|redaction| redaction.kind).collect();
@@ -207,6 +142,7 @@ proptest::proptest! {
             "password", "=", ": ", " ", "\n", "\"", "'", ",", ";", "token", "Bearer ", "Basic ", "https://", "user:", "@", "host", "/", "[redacted:token]",
             "[redacted:", "]", "ghp_", "sk-", "AKIA", "eyJ", ".", "--password ", "-p", "mysql ", "curl -u ", "Cookie: ", "a=b", "{", "}", "[", "<password>",
             "</password>", "%20", "%3D", "\\", "\\n", "\\\"", "\u{200b}", "4242 4242 4242 4242", "4242", "abandon ", "about ", "preimage ", "is ", "hunter2",
+            "|", " | ", "\u{2192}", "(", "[", "b'", "map[", ":[", "api_key", "stripe_key", "key is ", "seed_phrase=", "\"\"\"", " on >", "-D", "--sec ",
             "Authorization: ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "sig=", "&", "nsec1", "secret", "key", "value", "name=", "(", ")",
         ]).prop_map(str::to_owned),
         "[a-zA-Z0-9]{1,40}",

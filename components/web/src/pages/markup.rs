@@ -1,6 +1,7 @@
 //! HTML from events and addresses. Every text that is not written here goes through [`escaped`], which is safe in content
 //! and between double quotes; there is no other way in but [`Markup::raw`], which takes what stands in this program.
 
+use activity_policy::time;
 use form_urlencoded::byte_serialize;
 use serde_json::Value;
 
@@ -60,6 +61,29 @@ fn kind(event_type: &str) -> &'static str {
         Some(known) => known,
         None => "other",
     }
+}
+
+/// A day, as a reader writes it.
+fn day_of(at: time::Instant) -> String {
+    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let time::Date { year, month, day, weekday } = at.date();
+    let name = DAYS.get(usize::from(weekday)).copied().unwrap_or_default();
+    let month = MONTHS.get(usize::from(month).wrapping_sub(1)).copied().unwrap_or_default();
+    format!("{name}, {day} {month} {year}")
 }
 
 /// A link to this page with one field set.
@@ -135,8 +159,7 @@ impl Markup {
     pub(super) fn log_rows(&mut self, events: &[&Value]) {
         let mut day = String::new();
         for event in events {
-            let its = text(event, "/timestamp").parse::<jiff::Timestamp>();
-            let its = its.map(|stamp| stamp.strftime("%A, %-d %B %Y").to_string()).unwrap_or_default();
+            let its = time::parse(text(event, "/timestamp")).map(day_of).unwrap_or_default();
             if its != day {
                 self.raw("<li class=\"day\">");
                 self.text(&its);
@@ -291,6 +314,18 @@ mod tests {
             fill("<a><!--{x}--><b><!--{y}--></b>", &[("<!--{y}-->", "Y<!--{x}-->"), ("<!--{x}-->", "<!--{y}-->X")]);
         assert_eq!(page, "<a><!--{y}-->X<b>Y<!--{x}--></b>");
         assert_eq!(fill("a", &[("b", "c")]), "a");
+    }
+
+    #[test]
+    fn a_day_is_named_in_utc() {
+        for (stamp, named) in [
+            ("2024-01-15T10:30:00Z", "Monday, 15 January 2024"),
+            ("2024-02-29T23:30:00-01:00", "Friday, 1 March 2024"),
+            ("1969-12-31T23:59:59Z", "Wednesday, 31 December 1969"),
+            ("2026-11-22T00:00:00.001Z", "Sunday, 22 November 2026"),
+        ] {
+            assert_eq!(time::parse(stamp).map(day_of).as_deref(), Some(named));
+        }
     }
 
     #[test]
