@@ -11,6 +11,7 @@ use super::keys::{Key, classify, describes};
 use super::scan::{Depth, find};
 use super::{MOST_REPORTED, Redaction, checks, is_marker, marker, redact, values};
 use crate::json::Json;
+use crate::piece::first_marked;
 use likely::{inherit, is_aws_id, is_aws_secret, is_public, maybe, maybe_of, number_kind, pair_value};
 use names::{
     is_arguments, is_command, is_header_list, is_login, is_role, is_role_secret, is_value_name, named_secret,
@@ -217,7 +218,7 @@ impl Walk<'_> {
     fn enter(&mut self, key: &str) {
         self.path.push('.');
         // Paths go into answers and logs: no control characters.
-        if key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        if first_marked(key.as_bytes(), |piece| piece.within(0, 0x1f) | piece.within(0x7f, 0xff)).is_none() {
             self.path.push_str(key);
         } else {
             self.path.extend(key.chars().filter(|ch| !ch.is_control()));
@@ -287,9 +288,10 @@ fn looks_like_json(text: &str) -> bool {
 
 /// A key's text without secrets.
 fn redact_key(key: &str) -> Option<(String, Vec<&'static str>)> {
-    let lower = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let word = key.bytes().all(|byte| byte.is_ascii_alphabetic()) && key.bytes().any(|byte| byte.is_ascii_lowercase());
-    if key.len() < 24 && (lower || word || key.len() < 12) { None } else { redact(key) }
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let word =
+        || key.bytes().all(|byte| byte.is_ascii_alphabetic()) && key.bytes().any(|byte| byte.is_ascii_lowercase());
+    if key.len() < 12 || key.len() < 24 && (key.bytes().all(lower) || word()) { None } else { redact(key) }
 }
 
 /// What the strings of an array are when read as one text: a command's arguments, or the words of a phrase. For each item the
