@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use crate::cursor::{self, write_number};
 use crate::json::write_string;
+use crate::piece::{Piece, first_marked};
 use crate::skipped::most_frequent;
-use crate::text;
 use crate::time;
 use crate::words::{Display, ErrorCode, Event, LaneKey, Seq, Settings, Skipped};
 
@@ -188,8 +188,10 @@ fn write_data(data: &str, out: &mut String) {
 pub fn escape_unseen(out: &mut String, start: usize) {
     // The first bytes of all of them, so that most texts are looked through sixteen bytes at a time.
     let written = out.get(start..).unwrap_or_default();
-    let may_begin = |byte| (byte == 0x7f) | (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2) | (byte == 0xef);
-    if text::first_byte(written.as_bytes(), may_begin).is_none() || !written.contains(is_unseen) {
+    let may_begin = |piece: Piece| {
+        piece.equal(0x7f) | piece.equal(0xc2) | piece.equal(0xd8) | piece.equal(0xe2) | piece.equal(0xef)
+    };
+    if first_marked(written.as_bytes(), may_begin).is_none() || !written.contains(is_unseen) {
         return;
     }
     let mut escaped = String::with_capacity(written.len() + 64);
