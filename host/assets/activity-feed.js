@@ -17,7 +17,6 @@
   const seqOf = (cursor) => Number(cursor.split(':')[1]);
   const epochOf = (cursor) => cursor.split(':')[0];
 
-  /** An address with the feed's filters. */
   const address = ({ api, filters }, path, query) => {
     const url = new URL(path, api);
     for (const [name, values] of Object.entries({ ...filters, ...query })) {
@@ -676,7 +675,7 @@
 
     #note() {
       const { state, message } = this.status;
-      // The element's content stands in until there are events.
+      // Its content stands in until there are events.
       const { list } = this.$;
       this.$.note.hidden = !!list.querySelector('li:not([hidden])') || (!list.firstChild && this.children.length && /^(live|conn)/.test(state));
       this.$.note.textContent = message || {
@@ -742,12 +741,11 @@
         this.#rows.push(type === 'event' ? this.#row(payload) : this.#gap(payload));
       }
       const wait = this.#pending.length ? 0 : 100;
-      if (!wait && !this.$.list.firstChild) this.#schedule(0); // the first ones together
+      if (!wait && !this.$.list.firstChild) this.#schedule(0);
       else if (this.#rows.length) this.#due = requestAnimationFrame(() => this.#flush(wait));
       else this.#released = false;
     }
 
-    /** Show what was made. */
     #flush(wait) {
       this.#due = 0;
       if (!this.#rows.length) return; // begun anew
