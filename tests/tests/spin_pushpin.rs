@@ -13,6 +13,10 @@ use activity_feed_tests::spin::application::{Application, Options};
 use activity_feed_tests::{Client, Got, Ledger, Receipt, SOON, Server, Ws, event, tokens, wait_for};
 use serde_json::{Value, json};
 
+/// A ping that comes while the proxy's buffer for the client is full is dropped: the socket is then asked again by its
+/// keep-alive, after 12 s at most (docs/spin.md).
+const WOKEN: Duration = Duration::from_secs(16);
+
 /// An application with a proxy in front.
 struct Feed {
     // Dropped first: sockets that end tell the application.
@@ -241,14 +245,14 @@ fn promise_1_across_a_cut_and_a_resume() {
     let mut ws = feed.ws();
     let mut ledger = Ledger::open(&ws.subscribe(&json!({"since": "earliest"})));
     receipts.extend(feed.publish("a.b", 5));
-    ledger.read_to(&mut ws, 10, SOON);
+    ledger.read_to(&mut ws, 10, WOKEN);
     // The client goes away and comes again.
     drop(ws);
     receipts.extend(feed.publish("a.b", 30));
     let mut ws = feed.ws();
     ledger.resume(&ws.subscribe(&json!({"since": ledger.cursor})));
     receipts.extend(feed.publish("a.b", 5));
-    ledger.read_to(&mut ws, 45, SOON);
+    ledger.read_to(&mut ws, 45, WOKEN);
     // The proxy is killed; meanwhile publishing works, and does not wait for it.
     feed.pushpin.kill();
     let started = Instant::now();
@@ -262,7 +266,7 @@ fn promise_1_across_a_cut_and_a_resume() {
     ledger.resume(&ws.subscribe(&json!({"since": ledger.cursor})));
     receipts.extend(feed.publish("a.b", 1));
     let last = receipts.last().unwrap().seq;
-    ledger.read_to(&mut ws, last, SOON);
+    ledger.read_to(&mut ws, last, WOKEN);
     ledger.account(of_type(&receipts, "a.b"), last);
 }
 
@@ -291,7 +295,7 @@ fn promise_1_the_seam_between_replay_and_live() {
             let mut ledger = Ledger::open(&ws.subscribe(&asked));
             ledger.catch_up(&mut ws);
             let past = ledger.settled + 12;
-            ledger.read_to(&mut ws, past, SOON);
+            ledger.read_to(&mut ws, past, WOKEN);
             cursor.clone_from(&ledger.cursor);
             ledgers.push(ledger);
         }
@@ -311,7 +315,7 @@ fn promise_2_the_rate_is_kept_and_a_burst_is_told_in_time() {
     ledger.catch_up(&mut ws);
     let receipts = feed.publish("a.b", 40);
     let logged = Instant::now();
-    ledger.read_to(&mut ws, 40, SOON);
+    ledger.read_to(&mut ws, 40, WOKEN);
     ledger.assert_rate(5);
     ledger.assert_fresh(&receipts.iter().map(|receipt| (receipt.seq, logged)).collect());
     assert_eq!(ledger.delivered.last().unwrap().seq, 40, "the newest arrives");
@@ -339,7 +343,7 @@ fn promise_3_a_replay_is_bounded_and_large_events_pass() {
     let large = event("a.b", json!({"text": text, "n": 2}));
     let answer = feed.application.http().post("/api/events", &large).expect(201).json();
     receipts.push(Receipt::read(&answer["events"][0]));
-    ledger.read_to(&mut ws, 65, SOON);
+    ledger.read_to(&mut ws, 65, WOKEN);
     ledger.account(of_type(&receipts, "a.b"), 65);
 }
 
