@@ -51,9 +51,10 @@ pub fn stderr(output: &Output) -> String {
 /// given. Nothing of what cargo tells a test about its own crate reaches it, which would make another build of the
 /// program than the one at hand.
 fn cargo(subcommand: &str, arguments: &[&str]) -> Command {
-    // …/target/<profile>/deps/<test>
+    // …/target/<profile>/deps/<test>, or one of the programs of this crate, …/target/<profile>/<program>
     let this = env::current_exe().expect("a test knows its own path");
-    let profile = this.ancestors().nth(2).expect("the profile's folder");
+    let folder = this.parent().expect("it is in a folder");
+    let profile = if folder.ends_with("deps") { folder.parent().expect("the profile's folder") } else { folder };
     let target = profile.parent().expect("the target folder");
     let profile = match profile.file_name().and_then(|name| name.to_str()).expect("a profile has a name") {
         "debug" => "dev",
