@@ -17,8 +17,8 @@ const TARGET: &str = "wasm32-wasip2";
 /// Of `Cargo.toml`: small goes before fast.
 const PROFILE: &str = "spin";
 /// The linker leaves each address and each function's number the five bytes of the largest one, unless it is told not to:
-/// a twelfth of a component. Beside the flags of `.cargo/config.toml`.
-const COMPACT: &str = "target.wasm32-wasip2.rustflags=['-Clink-arg=--compress-relocations']";
+/// a twelfth of a component.
+const COMPACT: &str = "-Clink-arg=--compress-relocations";
 
 /// (package, what cargo makes of it, its name in the application).
 const COMPONENTS: [(&str, &str, &str); 5] = [
@@ -70,7 +70,7 @@ pub fn build(root: &Path) -> Result<PathBuf, BuildError> {
     let target_dir = root.join("target").join("components");
     let mut cargo = cargo(root);
     cargo
-        .args(["build", "--config", COMPACT, "--quiet", "--profile", PROFILE, "--target", TARGET, "--target-dir"])
+        .args(["build", "--config", &flags(), "--quiet", "--profile", PROFILE, "--target", TARGET, "--target-dir"])
         .arg(&target_dir);
     for (package, ..) in COMPONENTS {
         cargo.args(["-p", package]);
@@ -168,6 +168,16 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     let draft = path.with_extension(format!("{}.new", std::process::id()));
     let written = fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, path));
     written.map_err(|source| BuildError::File { path: path.to_owned(), source })
+}
+
+/// Flags beside those of `.cargo/config.toml`, as cargo's `--config` takes them. Where the crates lie on this machine is nothing
+/// that a component has to tell in its panics, nor may its size depend on it.
+fn flags() -> String {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let sources = home.map(|home| home.join("registry/src").display().to_string());
+    let remap = sources.filter(|sources| !sources.contains(['\'', '\n', '=']));
+    let remap = remap.map(|sources| format!(", '--remap-path-prefix={sources}=crates'")).unwrap_or_default();
+    format!("target.wasm32-wasip2.rustflags=['{COMPACT}'{remap}]")
 }
 
 /// cargo in the workspace, without what an outer cargo has set for another target.
