@@ -30,6 +30,7 @@ use crate::web::host_check::Doors;
 use crate::web::limits::{ConnectionLimits, TrustedProxies};
 use crate::web::publish_rate::PublishRate;
 use crate::web::session::CookieScope;
+use crate::web::unread::Unread;
 use crate::web::{self, Shared, Site};
 
 /// Events of one request (contract section 2).
@@ -105,6 +106,7 @@ impl App {
                 options.max_connections_per_ip,
                 options.connect_rate_per_ip,
             ),
+            unread: Unread::new(options.max_unread_bytes),
             metrics,
             publish_rate: options.publish_rate.map(PublishRate::new),
             max_body_bytes: options.max_body_bytes,

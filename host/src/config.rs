@@ -13,6 +13,7 @@ use crate::hub::websocket::MessageLimits;
 use crate::server;
 use crate::web::auth::KeySource;
 use crate::web::origin::Origin;
+use crate::web::unread;
 
 /// The log that is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,8 +189,10 @@ pub struct ServeOptions {
     pub max_body_bytes: usize,
     /// Bytes of a request's line and headers.
     pub max_header_bytes: usize,
-    /// Time for a request's headers, and again for its body.
+    /// Time for a request's headers, again for its body, and again for the answer to be read.
     pub request_timeout: Duration,
+    /// Bytes of answers that clients have not read yet; one address may have a quarter.
+    pub max_unread_bytes: usize,
     /// What one WebSocket client may send.
     pub messages: MessageLimits,
     /// Different subscriptions at once.
@@ -230,6 +233,7 @@ impl Default for ServeOptions {
             max_body_bytes: 1_048_576,
             max_header_bytes: server::MAX_HEADER_BYTES,
             request_timeout: server::REQUEST_TIMEOUT,
+            max_unread_bytes: unread::MAX_UNREAD_BYTES,
             messages: MessageLimits::default(),
             max_lanes: 10_000,
             keys: KeySource::MadeSecretFile(PathBuf::from("activity-feed.db.secret")),

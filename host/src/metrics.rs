@@ -45,8 +45,9 @@ pub struct ReplayResult {
 }
 
 /// Every reason that something is refused for: docs/limits.md says what each means.
-const REFUSED: [&str; 31] = [
+const REFUSED: [&str; 33] = [
     "addresses",
+    "answer_timeout",
     "bad_cursor",
     "bad_filter",
     "bad_request",
@@ -75,6 +76,7 @@ const REFUSED: [&str; 31] = [
     "unauthenticated",
     "unavailable",
     "unknown_channel",
+    "unread_answers",
     "unsupported_media_type",
     "upgrade_required",
 ];

@@ -2,8 +2,12 @@
 //! (time for headers and bodies, bytes and number of headers, connections in all) and ends them all in time when the
 //! server stops. What a request means is the router's; an upgraded socket is no concern of this module any more.
 
+mod patience;
+mod slots;
 mod threads;
 
+use std::convert::Infallible;
+use std::error::Error as _;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -23,12 +27,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tower::ServiceExt;
 
 use crate::metrics::{Metrics, Reason};
 use crate::web::error::{Cause, Problem};
+pub use patience::Patient;
+use slots::{Answer, Slot, Slots};
 use threads::Threads;
 
 /// Time for a request's headers, and again for its body, unless the options say otherwise.
@@ -64,7 +70,8 @@ pub struct ServerOptions {
     /// Streams (WebSockets, SSE) that the router allows at once. So many and 1,024 HTTP connections are held; a WebSocket
     /// is none of them once it is upgraded.
     pub max_connections: usize,
-    /// Time for a request's headers to come whole; also how long a connection may be idle between two requests.
+    /// Time for a request's headers to come whole; also how long a connection may be idle between two requests, and how
+    /// long its client may leave an answer unread (and again, while it takes 16 KiB a second).
     pub request_timeout: Duration,
     /// Bytes of a request's line and headers.
     pub max_header_bytes: usize,
@@ -113,7 +120,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let mut threads = Threads::start()?;
-    let permits = Arc::new(Semaphore::new(options.max_connections.saturating_add(SPARE_CONNECTIONS)));
+    let slots = Slots::new(options.max_connections.saturating_add(SPARE_CONNECTIONS));
     let (phase, follow) = watch::channel(Phase::Running);
     // Each connection's task holds a sender and never sends: when all are gone, so are the connections.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
@@ -134,16 +141,18 @@ pub async fn serve(
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+        let taken = slots.take();
+        if !matches!(taken, Some((_, false))) {
+            // Either this connection is dropped, or another for it.
             refused(&metrics, "http_connections");
-            continue;
-        };
+        }
+        let Some((slot, _)) = taken else { continue };
         let (router, follow, alive, metrics) = (router.clone(), follow.clone(), alive.clone(), Arc::clone(&metrics));
         threads.spawn(async move {
-            let _held = (permit, alive);
+            let _held = alive;
             // It fails only for want of memory; the connection is closed then.
             let Ok(stream) = TcpStream::from_std(stream) else { return };
-            if let Err(error) = connection(stream, peer, router, options, follow).await {
+            if let Err(error) = connection(stream, peer, slot, router, options, follow).await {
                 count_end(&metrics, peer, &error);
             }
         });
@@ -168,6 +177,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
+    slot: Slot,
     router: Router,
     options: ServerOptions,
     mut phase: watch::Receiver<Phase>,
@@ -175,14 +185,16 @@ async fn connection(
     // Either fails only on a socket that is gone already.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
-    let begun = AtomicBool::new(false);
+    let (slot, begun) = (Arc::new(slot), AtomicBool::new(false));
     let service = service_fn(|request: hyper::Request<Incoming>| {
         begun.store(true, Ordering::Relaxed);
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
-        router.clone().oneshot(request)
+        let (work, response) = (slot.works(), router.clone().oneshot(request));
+        async move { Ok::<_, Infallible>(response.await?.map(|body| Answer { body, _work: work })) }
     });
-    // The stream stays a plain TcpStream inside: whoever upgrades takes it out again.
+    // Whoever upgrades takes the bare stream out again.
+    let stream = Patient::new(stream, options.request_timeout);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.request_timeout)
@@ -197,6 +209,7 @@ async fn connection(
         biased;
         ended = serving.as_mut() => return ended,
         _ = phase.wait_for(|phase| *phase != Phase::Running) => {}
+        () = slot.given_away() => {}
     }
     serving.as_mut().graceful_shutdown();
     if !begun.load(Ordering::Relaxed) {
@@ -221,6 +234,10 @@ fn count_end(metrics: &Metrics, peer: SocketAddr, error: &hyper::Error) {
         refused(metrics, "malformed_http");
     } else if error.is_timeout() {
         refused(metrics, "header_timeout");
+    } else if error.source().and_then(|error| error.downcast_ref()).map(io::Error::kind)
+        == Some(io::ErrorKind::TimedOut)
+    {
+        refused(metrics, "answer_timeout");
     }
 }
 

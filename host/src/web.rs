@@ -16,6 +16,7 @@ pub mod session;
 mod session_form;
 mod socket;
 mod stream;
+pub mod unread;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +39,10 @@ use crate::metrics::Metrics;
 use auth::{Auth, Claims, Scope};
 use error::{Cause, Problem};
 use host_check::Doors;
-use limits::ConnectionLimits;
+use limits::{Addresses, ConnectionLimits};
 use publish_rate::PublishRate;
 use session::CookieScope;
+use unread::Unread;
 
 /// What every route may need.
 pub struct Shared {
@@ -52,6 +54,8 @@ pub struct Shared {
     pub auth: Arc<Auth>,
     /// How many may come.
     pub limits: Arc<ConnectionLimits>,
+    /// What waits for those who have asked.
+    pub unread: Arc<Unread>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// How much each publisher may send; none is as much as it likes.
@@ -116,7 +120,7 @@ fn random_name() -> String {
 
 /// All routes, below `base_path` (empty, or like `/feed`).
 pub fn router(site: Site, doors: Doors, base_path: &str) -> Router {
-    let proxies = Arc::new(doors.proxies.clone());
+    let addresses = Addresses { proxies: doors.proxies.clone(), unread: Arc::clone(&site.unread) };
     let api = Router::new()
         .route("/api/events", post(publish::publish).get(history::history))
         .route("/api/events/summary", get(history::summary))
@@ -147,8 +151,8 @@ pub fn router(site: Site, doors: Doors, base_path: &str) -> Router {
     };
     root.fallback(|| async { Problem::not_found("there is no such route") })
         .layer(middleware::from_fn_with_state(Arc::new(doors), host_check::doors))
+        .layer(middleware::from_fn_with_state(Arc::new(addresses), limits::client_ip))
         .layer(middleware::from_fn_with_state(Arc::clone(&site.metrics), limits::count_refused))
-        .layer(middleware::from_fn_with_state(proxies, limits::client_ip))
 }
 
 /// `/swarm/live` is a page, and with `Upgrade` a WebSocket.

@@ -23,7 +23,9 @@ pub fn reasons_of(status: u16) -> &'static [&'static str] {
         415 => &["unsupported_media_type"],
         422 => &["invalid", "bad_cursor", "bad_filter", "future_cursor", "unknown_channel", "too_many"],
         426 => &["upgrade_required"],
-        429 => &["addresses", "connect_rate_per_ip", "connections", "connections_per_ip", "publish_rate"],
+        429 => {
+            &["addresses", "connect_rate_per_ip", "connections", "connections_per_ip", "publish_rate", "unread_answers"]
+        }
         505 => &["malformed_http"],
         _ => &[],
     }

@@ -63,9 +63,12 @@ pub(super) struct Args {
     /// Bytes of a request's line and headers
     #[arg(long, env = "ACTIVITY_FEED_MAX_HEADER_BYTES", default_value_t = 32_768, value_name = "N", value_parser = value_parser!(u32).range(4_096..=1_048_576))]
     max_header_bytes: u32,
-    /// How long a request's headers may take to come, and again its body
+    /// How long a request's headers may take to come, its body, and its answer to be read
     #[arg(long, env = "ACTIVITY_FEED_REQUEST_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = wait)]
     request_timeout: Span,
+    /// Bytes of answers that clients have not read yet; one address may have a quarter
+    #[arg(long, env = "ACTIVITY_FEED_MAX_UNREAD_BYTES", default_value_t = 268_435_456, value_name = "N", value_parser = value_parser!(u64).range(1_048_576..))]
+    max_unread_bytes: u64,
     /// Bytes of a WebSocket client's message
     #[arg(long, env = "ACTIVITY_FEED_MAX_MESSAGE_BYTES", default_value_t = 65_536, value_name = "N", value_parser = value_parser!(u32).range(1_024..=1_048_576))]
     max_message_bytes: u32,
@@ -146,6 +149,7 @@ impl Args {
             publish_rate: self.publish_rate,
             max_header_bytes: usize::try_from(self.max_header_bytes).unwrap_or(usize::MAX),
             request_timeout: self.request_timeout.0,
+            max_unread_bytes: usize::try_from(self.max_unread_bytes).unwrap_or(usize::MAX),
             messages: MessageLimits {
                 bytes: usize::try_from(self.max_message_bytes).unwrap_or(usize::MAX),
                 a_second: self.message_rate,
@@ -233,7 +237,7 @@ mod tests {
                     --max-event-bytes 1024 --max-body-bytes 2048 --max-lanes 7 --secret-file k \
                     --allowed-origin https://a.example --allowed-origin https://b.example --trusted-proxy 10.0.0.0/8 \
                     --trusted-proxy ::1 --publish-rate 9 --revoked-file v --max-header-bytes 5000 --request-timeout 2s \
-                    --max-message-bytes 2000 --message-rate 7 \
+                    --max-message-bytes 2000 --message-rate 7 --max-unread-bytes 2000000 \
                     --base-path /feed/ --rules r.wasm --log-format json --drain-timeout 2s";
         let options = options(line).unwrap();
         assert_eq!(options.retain.unwrap().as_secs(), 30 * 86_400);
@@ -242,7 +246,7 @@ mod tests {
         assert_eq!(options.base_path.as_str(), "/feed");
         assert_eq!(options.drain_timeout.as_secs(), 2);
         assert_eq!((options.publish_rate, options.max_header_bytes), (Some(9), 5_000));
-        assert_eq!(options.request_timeout.as_secs(), 2);
+        assert_eq!((options.request_timeout.as_secs(), options.max_unread_bytes), (2, 2_000_000));
         assert_eq!(options.messages, MessageLimits { bytes: 2_000, a_second: 7 });
         assert!(options.revoked_file.is_some() && !options.made_its_key());
     }

@@ -14,6 +14,7 @@ use axum::response::Response;
 use ipnet::IpNet;
 
 use super::error::{Problem, RefusedBy};
+use super::unread::Unread;
 use crate::clock;
 use crate::metrics::{Metrics, Reason};
 use crate::server::Peer;
@@ -94,13 +95,22 @@ impl<S: Sync> FromRequestParts<S> for ClientIp {
     }
 }
 
-/// Middleware: notes the client's address.
-pub async fn client_ip(State(proxies): State<Arc<TrustedProxies>>, mut request: Request, next: Next) -> Response {
-    if let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() {
-        let client = proxies.client(peer.ip(), request.headers());
-        request.extensions_mut().insert(ClientIp(client));
-    }
-    next.run(request).await
+/// Whose address a request comes from, and what waits for that address.
+pub struct Addresses {
+    /// Whose word on it is taken.
+    pub proxies: TrustedProxies,
+    /// The answers that nobody has read yet.
+    pub unread: Arc<Unread>,
+}
+
+/// Middleware: notes the client's address, and answers no more than it reads. What a `POST` came to is always told.
+pub async fn client_ip(State(addresses): State<Arc<Addresses>>, mut request: Request, next: Next) -> Response {
+    let Some(Peer(peer)) = request.extensions().get::<Peer>().copied() else { return next.run(request).await };
+    let client = addresses.proxies.client(peer.ip(), request.headers());
+    request.extensions_mut().insert(ClientIp(client));
+    let is_safe = request.method().is_safe();
+    let answer = next.run(request).await;
+    if is_safe { addresses.unread.hold(client, answer) } else { answer }
 }
 
 /// Whether this is a program on this very machine, not one behind a proxy on it: who may see `/metrics` without a token.
@@ -122,7 +132,7 @@ pub async fn count_refused(State(metrics): State<Arc<Metrics>>, request: Request
 // -------------------------------------------------------------------------------------------------- how many
 
 /// Whom a limit counts: one IPv4 address, or one IPv6 network of 64 bits, since that is what one household has.
-fn limited(address: IpAddr) -> IpAddr {
+pub(super) fn limited(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         v4 => v4,

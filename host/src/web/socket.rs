@@ -16,6 +16,7 @@ use sha1::{Digest, Sha1};
 use crate::engine::words::Subscription;
 use crate::hub::client::Client;
 use crate::hub::websocket::deflate;
+use crate::server::Patient;
 use crate::web::auth::Scope;
 use crate::web::error::{Cause, Problem};
 use crate::web::limits::ClientIp;
@@ -126,9 +127,9 @@ async fn take_over(
 /// The bare socket, and what hyper had read behind the handshake. hyper's buffers are freed with its half.
 fn raw(upgraded: Upgraded) -> anyhow::Result<(TcpStream, Bytes)> {
     let parts = upgraded
-        .downcast::<TokioIo<tokio::net::TcpStream>>()
+        .downcast::<TokioIo<Patient>>()
         .map_err(|_| anyhow::anyhow!("the connection is not a plain TCP stream"))?;
-    Ok((parts.io.into_inner().into_std()?, parts.read_buf))
+    Ok((parts.io.into_inner().into_inner().into_std()?, parts.read_buf))
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
