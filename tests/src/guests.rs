@@ -1,12 +1,12 @@
-//! Components that tests hand to the program: the misbehaving ones in `guests/examples` and the example's rules. They are
-//! built by the first test of a run that asks; what is in them is left to their own files.
+//! Components that tests hand to the program: the misbehaving ones in `guests/examples`, the example's rules, and those that
+//! change nothing. They are built by the first test of a run that asks; what is in them is left to their own files.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The folder with the built guests (in `examples/`) and `example_rules.wasm`. It is the components' own target folder, so
+/// The folder with the built guests (in `examples/`), `example_rules.wasm` and `plain_rules.wasm`. It is the components' own target folder, so
 /// that it is never the one that the outer cargo holds.
 ///
 /// # Panics
@@ -18,7 +18,7 @@ pub fn artifacts() -> &'static Path {
         let target = exe.ancestors().filter(|a| a.join("CACHEDIR.TAG").is_file()).last().expect("a target folder");
         let target = target.join("components");
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        for what in [["hostile-guests", "--examples"], ["example-rules", "--lib"]] {
+        for what in [["hostile-guests", "--examples"], ["example-rules", "--lib"], ["plain-rules", "--lib"]] {
             let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
             // Meant for the host's build, or for a jobserver that is not ours.
             for name in ["RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
