@@ -254,6 +254,23 @@ fn two_hosts_or_two_origins_are_400() {
 }
 
 #[test]
+fn no_cache_keeps_what_a_token_was_needed_for() {
+    let server = Server::start(&[]);
+    let id = server.publish(&event("a.b", json!({})))[0].id.clone();
+    let http = server.http();
+    let mut answers: Vec<_> = ["/api/events", &format!("/api/events/{id}"), "/api/events/summary", "/api/state"]
+        .map(|path| (path.to_owned(), http.get(path).expect(200)))
+        .into();
+    answers.push(("a receipt".to_owned(), http.post("/api/events", &event("a.b", json!({}))).expect(201)));
+    answers.push(("a session".to_owned(), http.send("POST", "/api/session", &[], b"").expect(200)));
+    answers.push(("a problem".to_owned(), http.get("/api/events/nowhere").expect(404)));
+    for (what, answer) in answers {
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{what}");
+    }
+}
+
+#[test]
 fn no_auth_serves_everybody_on_loopback() {
     let server = Server::start_without_key(&["--no-auth"]);
     server.stranger().post("/api/events", &event("a.b", json!({}))).expect(201);

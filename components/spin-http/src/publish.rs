@@ -42,7 +42,7 @@ pub(crate) async fn publish(config: &Config, request: Request) -> Result<Respons
     let events: Vec<Value> = receipts.into_iter().map(|receipt| to_json(&epoch, receipt)).collect();
     retention::maybe_trim(config);
     let body = json!({ "events": events }).to_string();
-    Ok(reply::full(StatusCode::CREATED, "application/json", body))
+    Ok(reply::json_as(StatusCode::CREATED, body))
 }
 
 /// Whether a body is a list of events, of one as well.

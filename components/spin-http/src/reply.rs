@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 
+use activity_web::answer::describe_json;
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use http_body::Frame;
@@ -43,9 +44,16 @@ pub(crate) fn whole(response: Response<impl Into<Bytes>>) -> Response<Body> {
     Response::from_parts(head, StreamBody::new(pieces))
 }
 
+/// JSON, as text, with another status than 200.
+pub(crate) fn json_as(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = full(status, "", body);
+    describe_json(response.headers_mut());
+    response
+}
+
 /// JSON, as text.
 pub(crate) fn json(body: String) -> Response<Body> {
-    full(StatusCode::OK, "application/json", body)
+    json_as(StatusCode::OK, body)
 }
 
 /// A text.

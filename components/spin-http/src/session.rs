@@ -95,7 +95,6 @@ pub(crate) async fn create(config: &Config, request: Request, host: Option<&str>
     );
     let cookie = cookie_for(config, claims, host)?;
     let mut response = reply::json(body);
-    response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
     response.headers_mut().append("set-cookie", cookie);
     Ok(response)
 }

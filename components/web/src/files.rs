@@ -27,7 +27,7 @@ pub const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub const CSS: &str = "text/css; charset=utf-8";
 /// Of pictures.
 pub const SVG: &str = "image/svg+xml";
-/// Of the reference's documents.
+/// Of the API's answers, and of the reference's documents.
 pub const JSON: &str = "application/json";
 /// Of what makes the dashboard an application of its own.
 pub const MANIFEST: &str = "application/manifest+json";

@@ -5,6 +5,7 @@
 //! the Spin application both answer by it, so that they cannot come to differ; their HTTP libraries, their keys and their
 //! stores stay outside. It speaks the words of the `http` crate, which both of them speak.
 
+pub mod answer;
 pub mod files;
 pub mod form;
 pub mod history;

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use activity_web::answer::describe_json;
 use activity_web::history as rules;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use tokio::time::Instant;
 
 use crate::engine::words::{Cursor, HistoryQuery, Mark, Shown, Skipped, Start};
@@ -97,8 +98,11 @@ pub async fn summary(
     Ok(json_text(rules::summary(minutes, counts)))
 }
 
+/// An answer in JSON.
 pub(super) fn json_text(body: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response()
+    let mut response = Response::new(Body::from(body));
+    describe_json(response.headers_mut());
+    response
 }
 
 /// Read the page, waiting for its first event when the client has asked for that.

@@ -1,6 +1,5 @@
 //! For whoever runs the server: is it alive, is it ready, its metrics; and the state of the swarm.
 
-use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +8,7 @@ use crate::server::Peer;
 use crate::web::Site;
 use crate::web::auth::Scope;
 use crate::web::error::Problem;
+use crate::web::history::json_text;
 use crate::web::limits::is_local;
 
 /// `GET /healthz`: the process answers.
@@ -44,6 +44,5 @@ pub async fn state(State(site): State<Site>, headers: HeaderMap) -> Result<Respo
     if !grant.is_unrestricted() {
         return Err(activity_web::Problem::state_shows_every_type().into());
     }
-    let state = site.hub.state().await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from(state)).into_response())
+    Ok(json_text(site.hub.state().await?))
 }

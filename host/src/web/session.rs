@@ -16,6 +16,7 @@ pub use activity_web::session::{CookieScope, NAME as COOKIE};
 
 use super::auth::{Auth, AuthError, Claims, Keys, Scopes, Secret, unix_seconds};
 use super::error::Problem;
+use super::history::json_text;
 use ended::Ended;
 
 fn claims_of(ticket: Ticket) -> Claims {
@@ -114,8 +115,7 @@ pub fn create(auth: &Auth, headers: &HeaderMap, scope: &CookieScope) -> Result<R
     let now = unix_seconds();
     let expires = (!auth.is_open()).then_some(claims.expires);
     let body = rules::signed_in(claims.subject.as_deref(), &claims.scopes.to_claim(), claims.types.as_deref(), expires);
-    let json = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    let mut response = (StatusCode::OK, json, body).into_response();
+    let mut response = json_text(body);
     if !auth.is_open() {
         let sid = match claims.session {
             Some(sid) => sid,
