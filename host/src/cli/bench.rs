@@ -50,6 +50,9 @@ pub struct Args {
     /// Events a second of fanout
     #[arg(long, env = "ACTIVITY_FEED_RATE", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
+    /// Events a request of fanout; they are due together
+    #[arg(long, env = "ACTIVITY_FEED_BATCH", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    batch: u32,
     /// Seconds of each timed step
     #[arg(long, env = "ACTIVITY_FEED_SECONDS", default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
@@ -122,7 +125,8 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
         let mut reports = Vec::new();
         for step in steps {
             eprintln!("fanout: {step} …");
-            reports.push(fanout::measure(step, time).with_context(|| format!("fanout: {step}"))?);
+            let measured = fanout::measure(step, args.batch, time);
+            reports.push(measured.with_context(|| format!("fanout: {step}"))?);
         }
         report.fanout = Some(reports);
     }

@@ -108,6 +108,8 @@ pub struct Report {
     pub connections: usize,
     /// Events a second.
     pub events_per_second: u32,
+    /// Events a request.
+    pub batch: u32,
     /// Their filters.
     pub filters: Filters,
     /// Event frames that came.
@@ -142,11 +144,11 @@ pub struct Bare {
     pub ratio: f64,
 }
 
-/// Run one step.
+/// Run one step, with so many events a request.
 ///
 /// # Errors
 /// The server does not start, or sends a client away.
-pub fn measure(step: Step, time: Duration) -> anyhow::Result<Report> {
+pub fn measure(step: Step, batch: u32, time: Duration) -> anyhow::Result<Report> {
     let folder = tempfile::tempdir()?;
     let mut server = Child::server(folder.path(), step.connections + 16)?;
     let clients = Clients {
@@ -157,7 +159,7 @@ pub fn measure(step: Step, time: Duration) -> anyhow::Result<Report> {
     let mut load = Load::connect(clients, CONNECT_LIMIT)?;
     let address = server.address;
     let publish = |load: &mut Load, time| -> anyhow::Result<u64> {
-        let publishers = Publishers::start(address, step.rate, time, move |event, sent| step.event(event, sent));
+        let publishers = Publishers::start(address, step.rate, batch, time, move |event, sent| step.event(event, sent));
         let done = publishers.done();
         let waiting = std::thread::spawn(move || publishers.wait());
         load.read_until(&done, QUIET)?;
@@ -180,6 +182,7 @@ pub fn measure(step: Step, time: Duration) -> anyhow::Result<Report> {
     Ok(Report {
         connections: step.connections,
         events_per_second: step.rate,
+        batch,
         filters: step.filters,
         deliveries: counted.events,
         lost: (published * receivers).saturating_sub(counted.events),

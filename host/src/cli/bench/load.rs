@@ -280,36 +280,42 @@ fn latency_ms(payload: &[u8]) -> Option<f64> {
     Some(super::number((micros() + WRAP - sent) % WRAP) / 1_000.0)
 }
 
-/// Publishers that send single events at a steady rate until told to stop.
+/// Publishers that send events at a steady rate for some time.
 pub struct Publishers {
     threads: Vec<std::thread::JoinHandle<anyhow::Result<u64>>>,
     done: Arc<AtomicBool>,
 }
 
 impl Publishers {
-    /// `body` makes an event of its number and the time.
+    /// `rate` events a second in requests of `batch`; `event` makes one of its number and the time.
     pub fn start(
         address: SocketAddr,
         rate: u32,
+        batch: u32,
         time: Duration,
-        body: impl Fn(u64, u64) -> String + Clone + Send + 'static,
+        event: impl Fn(u64, u64) -> String + Clone + Send + 'static,
     ) -> Self {
         // One that waits for the disk must not hold up the others' beat.
-        let publishers = if rate <= 20 { 1 } else { 4 };
-        let step = Duration::from_secs(1) * publishers / rate;
+        let publishers = if rate / batch <= 20 { 1 } else { 4 };
+        let step = Duration::from_secs(1) * publishers * batch / rate;
         let done = Arc::new(AtomicBool::new(false));
         let start = Instant::now();
         let threads = (0..publishers)
             .map(|publisher| {
-                let body = body.clone();
+                let event = event.clone();
                 std::thread::spawn(move || {
                     let mut http = super::http::Http::connect(address)?;
                     let mut due = start + step * publisher / publishers;
-                    let mut sent = 0;
+                    let (mut sent, batch) = (0, u64::from(batch));
                     while due < start + time {
                         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                        http.publish(&body(sent * u64::from(publishers) + u64::from(publisher), micros()))?;
-                        sent += 1;
+                        let (first, now) = (sent * u64::from(publishers) + u64::from(publisher) * batch, micros());
+                        let events: Vec<String> = (first..first + batch).map(|number| event(number, now)).collect();
+                        match events.as_slice() {
+                            [one] => http.publish(one)?,
+                            many => http.publish(&format!("[{}]", many.join(",")))?,
+                        }
+                        sent += batch;
                         due += step;
                     }
                     Ok(sent)

@@ -42,7 +42,8 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out)?;
     }
     if let Some(steps) = &report.fanout {
-        writeln!(out, "fanout: beside a bare write loop; latency from publisher to subscriber\n")?;
+        let batch = steps.first().map_or(1, |step| step.batch);
+        writeln!(out, "fanout: {batch} a request, beside a bare write loop; latency from publisher to subscriber\n")?;
         writeln!(
             out,
             "  {:>7} {:>8} {:>9} {:>10} {:>5} {:>12} {:>9} {:>8} {:>8}  {:>8} {:>6} {:>8} {:>8}",

@@ -105,6 +105,8 @@ impl Shard {
         let began = Instant::now();
         let gathered = std::mem::take(&mut self.gathered);
         let runs: Vec<Run> = gathered.into_iter().map(|(lane, frames)| Run::new(lane, frames)).collect();
+        // The longest run stands for all: whoever has few events is not held up by it for long.
+        let frames_a_write = runs.iter().map(|run| run.frames.len()).max().unwrap_or(0);
         let mut roster = std::mem::take(&mut self.roster);
         for (number, run) in runs.iter().enumerate() {
             let Some(here) = self.lanes.get_mut(&run.lane) else { continue };
@@ -125,7 +127,7 @@ impl Shard {
         }
         self.write_staged(&runs);
         self.roster = roster;
-        self.pace.wrote(began, Instant::now());
+        self.pace.wrote(began, Instant::now(), frames_a_write);
         if let Some(committed) = self.committed.take() {
             self.core.metrics.delivery_seconds.observe(committed.elapsed().as_secs_f64());
         }
