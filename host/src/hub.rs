@@ -43,13 +43,13 @@ use shard::{ConnectionRef, Opened, ShardCommand, StreamGauge};
 use shared::HubCore;
 use websocket::{CloseCode, MessageLimits};
 
-pub use shared::Prepared;
+pub use shared::{Prepared, Turn};
 pub use stream::EventStream;
 
 /// Batches of events that wait for the lanes' thread; past that, following waits.
 const COMMITTED: usize = 8;
-/// Reads of the log for joins, fills and pages that run at once; the others wait.
-const READS: usize = 16;
+/// Joins, fills and pages that read from the log, or hold what they have read until it is written, at once; the others wait.
+const READS: usize = 8;
 
 /// Why the hub could not do its part. Not the client's fault.
 #[derive(Debug, thiserror::Error)]
@@ -162,7 +162,7 @@ impl Hub {
             next_shard: AtomicUsize::new(0),
             lanes: commands,
             renderers,
-            reads: Semaphore::new(READS),
+            reads: Arc::new(Semaphore::new(READS)),
             metrics: Arc::clone(&metrics),
             runtime: runtime::Handle::current(),
             tokens,

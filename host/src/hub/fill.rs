@@ -72,8 +72,8 @@ pub fn spawn(core: &Arc<HubCore>, fill: Fill) {
 async fn fetch(core: &Arc<HubCore>, fill: &Fill) -> Result<Vec<Arc<Frame>>, HubError> {
     let (key, from, to, kind) = (Arc::clone(&fill.key), fill.from, fill.to, fill.kind);
     let buffer = core.settings.buffer;
-    let items = core
-        .read(move |feed| -> Result<_, StoreError> {
+    let (items, _turn) = core
+        .read_in_turn(move |feed| -> Result<_, StoreError> {
             match kind {
                 FillKind::Events(reason) => {
                     let mut items = join::range(feed, &key.filter, from, to, buffer, reason)?;

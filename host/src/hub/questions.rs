@@ -7,7 +7,7 @@ use super::client::Grant;
 use super::feed::Feed;
 use super::join::JoinError;
 use super::lanes::Command;
-use super::{Hub, HubError, Refused};
+use super::{Hub, HubError, Refused, Turn};
 use crate::engine::words::{HistoryQuery, Shown, Skipped, Subscription};
 
 impl Hub {
@@ -23,14 +23,15 @@ impl Hub {
         self.core.read(read).await
     }
 
-    /// The same for a read that starts at a client's cursor, which may be beyond the head for a moment.
+    /// The same for a read that starts at a client's cursor, which may be beyond the head for a moment. Whoever holds much
+    /// of what was read keeps the turn, too.
     ///
     /// # Errors
     /// `Refused::Client` with `future_cursor` when it stays there.
     pub async fn read_unless_future<R: Send + 'static>(
         &self,
         read: impl Fn(&Feed) -> Result<R, JoinError> + Clone + Send + 'static,
-    ) -> Result<R, Refused> {
+    ) -> Result<(R, Turn), Refused> {
         self.core.read_unless_future(read).await
     }
 

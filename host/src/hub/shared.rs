@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use tokio::runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::words::{Channel, ErrorCode, Item, LaneKey, ProtocolError, Settings, Subscription};
 use crate::engine::{Broadcaster, CallError, Pool};
@@ -28,6 +28,9 @@ const SUBSCRIPTIONS: usize = 4;
 const FUTURE_WAIT: Duration = Duration::from_secs(2);
 const FUTURE_LOOK: Duration = Duration::from_millis(50);
 
+/// A turn to read from the log: it ends when this drops.
+pub type Turn = OwnedSemaphorePermit;
+
 /// A subscription whose past has been read, and which only needs a connection.
 pub struct Prepared {
     pub(super) key: Arc<LaneKey>,
@@ -46,7 +49,7 @@ pub struct HubCore {
     pub(super) lanes: Sender<Command>,
     /// Broadcasters without lanes: they read messages and queries, and render what is for one client.
     pub(super) renderers: Pool<Broadcaster>,
-    pub(super) reads: Semaphore,
+    pub(super) reads: Arc<Semaphore>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) runtime: runtime::Handle,
     pub(super) tokens: Box<dyn Tokens>,
@@ -76,30 +79,46 @@ impl HubCore {
         R: Send + 'static,
         E: Into<HubError> + Send + 'static,
     {
-        let _turn = self.reads.acquire().await.map_err(|_| HubError::Stopping)?;
+        self.read_in_turn(read).await.map(|(read, _)| read)
+    }
+
+    /// The same; the turn is the caller's for as long as it holds what was read.
+    pub(super) async fn read_in_turn<R, E>(
+        &self,
+        read: impl FnOnce(&Feed) -> Result<R, E> + Send + 'static,
+    ) -> Result<(R, Turn), HubError>
+    where
+        R: Send + 'static,
+        E: Into<HubError> + Send + 'static,
+    {
+        let turn = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| HubError::Stopping)?;
         let feed = Arc::clone(&self.feed);
         let done = tokio::task::spawn_blocking(move || read(&feed)).await;
-        done.map_err(|_| HubError::Stopping)?.map_err(Into::into)
+        done.map_err(|_| HubError::Stopping)?.map(|read| (read, turn)).map_err(Into::into)
     }
 
     /// Read from the log; when that meets a cursor beyond the head, again, until the log has grown to it or
-    /// [`FUTURE_WAIT`] is over. Who waits holds up nobody else's reads.
+    /// [`FUTURE_WAIT`] is over. Who waits holds up nobody else's reads; who has read does until it has let go of its turn,
+    /// so that what was read and not been written for its reader is bounded, too.
     pub(super) async fn read_unless_future<R: Send + 'static>(
         &self,
         read: impl Fn(&Feed) -> Result<R, JoinError> + Clone + Send + 'static,
-    ) -> Result<R, Refused> {
+    ) -> Result<(R, Turn), Refused> {
         let deadline = Instant::now() + FUTURE_WAIT;
         loop {
             let once = read.clone();
-            let done = self
-                .read(move |feed| match once(feed) {
+            let (done, turn) = self
+                .read_in_turn(move |feed| match once(feed) {
                     Err(JoinError::Store(error)) => Err(error),
                     other => Ok(other),
                 })
                 .await?;
             match done {
-                Ok(done) => return Ok(done),
-                Err(JoinError::Future) if Instant::now() < deadline => tokio::time::sleep(FUTURE_LOOK).await,
+                Ok(done) => return Ok((done, turn)),
+                Err(JoinError::Future) if Instant::now() < deadline => {
+                    drop(turn);
+                    tokio::time::sleep(FUTURE_LOOK).await;
+                }
                 Err(JoinError::Future) => return Err(Refused::Client(join::future_cursor())),
                 Err(JoinError::OtherLog) => return Err(Refused::Client(join::other_log())),
                 Err(JoinError::Store(error)) => return Err(Refused::Hub(error.into())),
@@ -137,7 +156,7 @@ impl HubCore {
             return Ok(Prepared { key, frames: Vec::new(), position: 0 });
         }
         let (buffer, wanted) = (self.settings.buffer, Arc::clone(&key));
-        let replay = self
+        let (replay, _turn) = self
             .read_unless_future(move |feed| join::replay(feed, &wanted.filter, &start, buffer))
             .await
             .inspect_err(|_| self.count_replay("failed"))

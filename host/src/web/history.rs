@@ -14,6 +14,7 @@ use axum::response::Response;
 use tokio::time::Instant;
 
 use crate::engine::words::{Cursor, HistoryQuery, Mark, Shown, Skipped, Start};
+use crate::hub::Turn;
 use crate::hub::client::Grant;
 use crate::hub::feed::Feed;
 use crate::hub::join::{self, JoinError, Origin};
@@ -32,6 +33,8 @@ pub(super) struct Read {
     pub(super) next: Seq,
     pub(super) more: bool,
     head: Seq,
+    /// Others may read once this page is written.
+    _turn: Option<Turn>,
 }
 
 /// `GET /api/events`.
@@ -116,13 +119,15 @@ pub(super) async fn read_page(site: &Site, asked: HistoryQuery) -> Result<Read, 
     loop {
         head.mark_unchanged();
         let query = asked.clone();
-        let mut page = hub.read_unless_future(move |feed| read_once(feed, &query)).await?;
+        let (mut page, turn) = hub.read_unless_future(move |feed| read_once(feed, &query)).await?;
         // What a first look has found gone is told, also when the wait goes on from after it.
         page.skipped = page.skipped.or_else(|| skipped.take());
         let waits = page.events.is_empty() && !page.more && Instant::now() < deadline && asked.until.is_none();
         if !waits || asked.before.is_some() {
+            page._turn = Some(turn);
             return Ok(page);
         }
+        drop(turn);
         if asked.ascending {
             let epoch = hub.settings().epoch.clone();
             asked.since = Some(Start::After(Cursor { epoch, seq: page.next }));
@@ -176,6 +181,7 @@ fn read_once(feed: &Feed, asked: &HistoryQuery) -> Result<Read, JoinError> {
         next,
         more: page.more,
         head: bounds.head,
+        _turn: None,
     })
 }
 
