@@ -125,6 +125,8 @@ fn the_same_id_again_is_a_duplicate_and_with_other_content_a_conflict() {
         changed[field] = value;
         let problem = server.http().post("/api/events", &json!([other, changed])).problem(409);
         assert_eq!(problem["index"], 1, "{field}: {problem}");
+        let problem = server.http().post("/api/events", &changed).problem(409);
+        assert!(problem.get("index").is_none(), "of one event there is none: {problem}");
     }
     let twin = json!({"id": "x", "event_type": "a.b", "source": "s"});
     let twins = server.publish(&json!([twin, twin]));

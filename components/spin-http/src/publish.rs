@@ -10,7 +10,7 @@ use futures::future::LocalBoxFuture;
 use futures::{Stream, StreamExt as _, future};
 use serde_json::{Value, json};
 use spin_sdk::http::body::IncomingBodyExt as _;
-use spin_sdk::http::{HeaderMap, Request, Response, StatusCode};
+use spin_sdk::http::{Request, Response, StatusCode};
 use spin_sdk::wasip3;
 
 use crate::auth::{self, Scope};
@@ -31,11 +31,10 @@ const PASSED_MS: u64 = 10_000;
 /// The route.
 pub(crate) async fn publish(config: &Config, request: Request) -> Result<Response<Body>, Problem> {
     auth::identify(config, request.headers())?.require(Scope::Publish)?;
-    let format = body_format(request.headers())?;
+    let format = answers::body_format(request.headers())?;
     let bytes = read_body(request, config.max_body_bytes).await?;
-    let is_batch = is_batch(format, &bytes);
-    // Of one event alone there is no `index` to tell.
-    let appended = append(format, bytes, config.limits);
+    let is_batch = format.is_batch(&bytes);
+    let appended = append(body_format(format), bytes, config.limits);
     let (receipts, types) = appended.map_err(|problem| if is_batch { problem } else { problem.at(None) })?;
     wake::appended(config, &types);
     let epoch = event_store::bounds()?.epoch;
@@ -43,15 +42,6 @@ pub(crate) async fn publish(config: &Config, request: Request) -> Result<Respons
     retention::maybe_trim(config);
     let body = json!({ "events": events }).to_string();
     Ok(reply::json_as(StatusCode::CREATED, body))
-}
-
-/// Whether a body is a list of events, of one as well.
-fn is_batch(format: BodyFormat, bytes: &[u8]) -> bool {
-    match format {
-        BodyFormat::Json => bytes.trim_ascii_start().starts_with(b"["),
-        BodyFormat::CloudEvent => false,
-        BodyFormat::Ndjson | BodyFormat::CloudEventBatch => true,
-    }
 }
 
 /// Through the user's rules into the log. Also the types of what was appended.
@@ -131,11 +121,11 @@ async fn let_pass<E>(pieces: impl Stream<Item = Result<Bytes, E>>) {
     future::select(pin!(enough.for_each(|_| future::ready(()))), pin!(sleep_ms(PASSED_MS))).await;
 }
 
-fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
-    Ok(match answers::body_format(headers)? {
+fn body_format(format: answers::BodyFormat) -> BodyFormat {
+    match format {
         answers::BodyFormat::Json => BodyFormat::Json,
         answers::BodyFormat::Ndjson => BodyFormat::Ndjson,
         answers::BodyFormat::CloudEvent => BodyFormat::CloudEvent,
         answers::BodyFormat::CloudEventBatch => BodyFormat::CloudEventBatch,
-    })
+    }
 }

@@ -19,6 +19,18 @@ pub enum BodyFormat {
     CloudEventBatch,
 }
 
+impl BodyFormat {
+    /// Whether a body is a list of events, of one as well. Of one event alone there is no `index` to tell.
+    #[must_use]
+    pub fn is_batch(self, body: &[u8]) -> bool {
+        match self {
+            Self::Json => body.trim_ascii_start().starts_with(b"["),
+            Self::CloudEvent => false,
+            Self::Ndjson | Self::CloudEventBatch => true,
+        }
+    }
+}
+
 /// How the body is written, by its media type; parameters such as `charset` do not matter.
 ///
 /// # Errors
