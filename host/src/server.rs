@@ -13,7 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -57,8 +57,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What is still read of a body that is too large, so that the client gets to see the answer instead of a reset.
 const DISCARD_BYTES: usize = 8 * 1_048_576;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
-/// How long a stopping server waits for a connection that has not sent a request yet: one may be on its way.
-const FRESH_TIME: Duration = Duration::from_millis(250);
+/// How long a connection that is to end may still begin a request: one may be on its way.
+const LAST_MOMENT: Duration = Duration::from_millis(250);
 
 /// Who sits at the other end of the connection; stands in every request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,9 +185,8 @@ async fn connection(
     // Either fails only on a socket that is gone already.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
-    let (slot, begun) = (Arc::new(slot), AtomicBool::new(false));
+    let slot = Arc::new(slot);
     let service = service_fn(|request: hyper::Request<Incoming>| {
-        begun.store(true, Ordering::Relaxed);
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
         let (work, response) = (slot.works(), router.clone().oneshot(request));
@@ -195,6 +194,7 @@ async fn connection(
     });
     // Whoever upgrades takes the bare stream out again.
     let stream = Patient::new(stream, options.request_timeout);
+    let unread = stream.is_behind();
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.request_timeout)
@@ -212,12 +212,10 @@ async fn connection(
         () = slot.given_away() => {}
     }
     serving.as_mut().graceful_shutdown();
-    if !begun.load(Ordering::Relaxed) {
-        match timeout(FRESH_TIME, serving.as_mut()).await {
-            Ok(ended) => return ended,
-            Err(_) if !begun.load(Ordering::Relaxed) => return Ok(()),
-            Err(_) => {}
-        }
+    match timeout(LAST_MOMENT, serving.as_mut()).await {
+        Ok(ended) => return ended,
+        Err(_) if slot.is_idle() && !unread.load(Ordering::Relaxed) => return Ok(()),
+        Err(_) => {}
     }
     tokio::select! {
         ended = serving.as_mut() => ended,

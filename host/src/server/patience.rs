@@ -3,6 +3,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ pub struct Patient {
     stream: TcpStream,
     patience: Duration,
     behind: Option<Behind>,
+    /// Whether there is one, for whoever asks from outside.
+    is_behind: Arc<AtomicBool>,
 }
 
 /// The other end has not taken everything yet.
@@ -32,7 +36,12 @@ struct Behind {
 
 impl Patient {
     pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, behind: None }
+        Self { stream, patience, behind: None, is_behind: Arc::default() }
+    }
+
+    /// True while the other end has not taken everything.
+    pub(super) fn is_behind(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_behind)
     }
 
     /// The bare stream, which waits for ever.
@@ -50,6 +59,7 @@ impl Patient {
         }
         let patience = self.patience;
         let new = || Behind { taken: 0, alarm: Box::pin(sleep(patience)) };
+        self.is_behind.store(true, Ordering::Relaxed);
         let behind = self.behind.get_or_insert_with(new);
         loop {
             ready!(behind.alarm.as_mut().poll(cx));
@@ -90,7 +100,9 @@ impl AsyncWrite for Patient {
 
     /// Called when hyper has nothing more to write: the client is no longer behind.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.behind = None;
+        if self.behind.take().is_some() {
+            self.is_behind.store(false, Ordering::Relaxed);
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -80,6 +80,11 @@ impl Slot {
         Work(Arc::clone(self))
     }
 
+    /// Whether the connection waits for a request, or for the rest of one.
+    pub(super) fn is_idle(&self) -> bool {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Resolves when the place was given to another.
     pub(super) async fn given_away(&self) {
         self.leave.notified().await;
