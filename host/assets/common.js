@@ -55,8 +55,10 @@ export const keyed = (list, items, keyOf, make, update, empty) => {
   if (elements.length !== list.children.length || elements.some((element, i) => element !== list.children[i])) list.replaceChildren(...elements);
 };
 
+/** In the text node there is: a new one for each second's time would have to be collected. */
 export const setText = (element, text) => {
-  if (element.textContent !== text) element.textContent = text;
+  if (!(element.firstChild instanceof Text) || element.childNodes.length > 1) element.replaceChildren(text);
+  else if (element.firstChild.data !== text) element.firstChild.data = text;
 };
 
 /** The server said no, in its own words. */
