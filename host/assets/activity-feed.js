@@ -725,8 +725,8 @@
     #schedule(wait = 100) {
       this.#due ||= setTimeout(() => {
         this.#due = 0;
-        const { list, pill } = this.$;
-        const held = list.firstChild && !this.#released && (this.#paused || this.#away || this.#hover > Date.now() || list.querySelector(':focus-visible, .open'));
+        const { list, pill, panel } = this.$;
+        const held = list.firstChild && !this.#released && (this.#paused || this.#away || this.#hover > Date.now() || panel.querySelector('ol :focus-visible, .open, .pill:focus'));
         if (!held) return this.#make();
         pill.hidden = !this.#fresh;
         say(pill, `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`);

@@ -94,18 +94,23 @@ fn the_live_page_is_used_by_keyboard_alone() {
     let out = press(&browser, "Escape");
     assert!(name(&out).contains("Third") && out["expanded"] == "false", "{out}");
 
-    // The pill, which is above: the focus goes on to what it has brought.
+    // The pill, which is above: it stays for as long as it has the focus, and the focus goes on to what it has brought.
     assert_eq!(name(&press(&browser, "Shift+Tab")), "1 new event");
+    log(&http, "Fifth");
+    browser.wait_text("2 new events", SHOWN);
+    let pill = focus(&browser);
+    assert!(name(&pill) == "2 new events" && pill["seen"] == true, "still there: {pill}");
     browser.press("Enter");
     wait_for("the new line", SHOWN, || {
         let at = focus(&browser);
-        (at["place"] == "line" && name(&at).contains("Fourth") && at["seen"] == true).then_some(())
+        (at["place"] == "line" && name(&at).contains("Fifth") && at["seen"] == true).then_some(())
     });
+    assert_eq!(focus(&browser)["expanded"], "false", "the key has opened nothing");
 
     // Out of the list: what follows it.
-    tab_to(&browser, "all");
-    log(&http, "Fifth");
-    browser.wait_text("Agent Fifth joined", SHOWN);
+    assert_eq!(name(&press(&browser, "Tab")), "Show All Events");
+    log(&http, "Sixth");
+    browser.wait_text("Agent Sixth joined", SHOWN);
     assert_eq!(focus(&browser)["name"], "Show All Events", "still there, though rows have come");
 
     // From the top again: every stop can be seen, and the pages' links are among them.
