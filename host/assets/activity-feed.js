@@ -120,7 +120,7 @@
         turn.abort();
         const lived = this.#since && Date.now() - this.#since;
         this.#since = 0;
-        this.#failures = lived > 1_000 ? 1 : this.#failures + 1;
+        this.#failures = lived > 1_000 ? 0 : this.#failures + 1;
         if (this.#over) return;
         if (!STOP[end] && (!lived || end === 4202)) {
           const status = await this.#status();
@@ -133,9 +133,9 @@
         } else if (Date.now() > this.#next) this.#mode = 'websocket';
         if (STOP[end]) return this.#say(STOP[end]);
         this.#say(navigator.onLine ? 'reconnecting' : 'offline');
-        const most = Math.min(20_000, 250 * 2 ** this.#failures);
+        const most = Math.min(20_000, 500 * 2 ** this.#failures);
         const least = end > 4100 && end < 4200 ? 1_000 : end?.retry ?? 0;
-        if (/^(4201|4202|gap)$/.test(end) && this.#failures < 2) continue;
+        if (/^(4201|4202|gap)$/.test(end) && !this.#failures) continue;
         this.#turn = new AbortController();
         this.#waiting = true;
         await new Promise((done) => {
