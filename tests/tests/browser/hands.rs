@@ -113,6 +113,21 @@ fn the_live_page_is_used_by_keyboard_alone() {
     browser.wait_text("Agent Sixth joined", SHOWN);
     assert_eq!(focus(&browser)["name"], "Show All Events", "still there, though rows have come");
 
+    // In a list that changes above and below: the focus stays where it was.
+    let agents = |name: &str| {
+        wait_for(name, SHOWN, || {
+            let names = "return [...document.querySelectorAll('#agents a')].map((link) => link.textContent);";
+            browser.run(names).as_array().unwrap().iter().any(|one| one == name).then_some(())
+        });
+    };
+    agents("Sixth");
+    browser.run("[...document.querySelectorAll('#agents a')].find((link) => link.textContent === 'Second').focus();");
+    for name in ["Before them", "Third, younger", "Zuletzt"] {
+        log(&http, name);
+        agents(name);
+        assert_eq!(focus(&browser)["name"], "Second", "after {name}");
+    }
+
     // From the top again: every stop can be seen, and the pages' links are among them.
     browser.run("document.activeElement.blur(); scrollTo(0, 0);");
     browser.run("document.querySelector('.skip').focus();");
