@@ -161,6 +161,17 @@ fn the_log_page_is_used_by_keyboard_alone() {
     browser.press("Enter");
     wait_for("all rows", SHOWN, || (browser.run(rows).as_u64() >= Some(3)).then_some(()));
 
+    // An address that cannot be read: the way on is not the same once more, and there is nothing to export.
+    browser.go(&format!("{}/swarm/events?since=yesterday", server.url()));
+    let way_on = "return document.querySelector('#message button')?.textContent ?? null;";
+    wait_for("the way on", SHOWN, || (browser.run(way_on) == "Clear the filters").then_some(()));
+    browser.run("document.querySelector('#message button').focus();");
+    assert_eq!(browser.run("return document.querySelector('#export').disabled;"), true);
+    browser.press("Enter");
+    wait_for("all rows", SHOWN, || (browser.run(rows).as_u64() >= Some(3)).then_some(()));
+    let complaints = browser.complaints();
+    assert!(complaints.iter().all(|one| one.contains("422")), "{complaints:?}");
+
     // The rows: arrows, Enter.
     browser.run("document.querySelector('button.log-line').focus();");
     let name = |at: &Value| at["name"].as_str().unwrap().to_owned();
