@@ -453,7 +453,7 @@
     .note { padding: 40px 16px; text-align: center; }
     .footer { padding: 10px; text-align: center; }
     a, b { color: var(--af-accent); font-weight: inherit; text-decoration: none; }
-    .details { padding: 4px 16px 12px 40px; font-size: 12px; overflow-wrap: anywhere; }
+    .details { padding: 4px 16px 12px 48px; font-size: 12px; overflow-wrap: anywhere; }
     dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 14px; margin: 0 0 8px; }
     dd { margin: 0; }
     .tree { font-family: monospace; max-height: 320px; overflow: auto; }
