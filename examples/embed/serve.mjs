@@ -30,4 +30,5 @@ const server = createServer(async (request, response) => {
   const type = types[path.split('.').at(-1)];
   response.writeHead(200, { 'content-type': type, 'content-security-policy': policy }).end(body);
 });
-server.listen(port, '127.0.0.1', () => console.log(`page on http://127.0.0.1:${server.address().port}`));
+// Another host than the feed's, and so the origin to allow.
+server.listen(port, '127.0.0.1', () => console.log(`page on http://localhost:${server.address().port}`));

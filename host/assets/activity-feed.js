@@ -36,13 +36,17 @@
     for (const [name, value] of Object.entries(attributes)) {
       if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
       else if (value) element.setAttribute(name, value);
-      if (name === 'class') element.setAttribute('part', value);
+      if (name === 'class') element.part = value;
     }
     element.append(...children);
     return element;
   };
 
-  const say = (element, text) => element.textContent === text || (element.textContent = text);
+  /** In the text node there is. */
+  const say = (element, text) => {
+    if (!element.firstChild) element.append(text);
+    else if (element.firstChild.data !== text) element.firstChild.data = text;
+  };
 
   /** How far one view of the log has got. */
   class Position {
@@ -116,7 +120,7 @@
         turn.abort();
         const lived = this.#since && Date.now() - this.#since;
         this.#since = 0;
-        this.#failures = lived > 1_000 ? 1 : this.#failures + 1;
+        this.#failures = lived > 1_000 ? 0 : this.#failures + 1;
         if (this.#over) return;
         if (!STOP[end] && (!lived || end === 4202)) {
           const status = await this.#status();
@@ -129,9 +133,9 @@
         } else if (Date.now() > this.#next) this.#mode = 'websocket';
         if (STOP[end]) return this.#say(STOP[end]);
         this.#say(navigator.onLine ? 'reconnecting' : 'offline');
-        const most = Math.min(20_000, 250 * 2 ** this.#failures);
+        const most = Math.min(20_000, 500 * 2 ** this.#failures);
         const least = end > 4100 && end < 4200 ? 1_000 : end?.retry ?? 0;
-        if (/^(4201|4202|gap)$/.test(end) && this.#failures < 2) continue;
+        if (/^(4201|4202|gap)$/.test(end) && !this.#failures) continue;
         this.#turn = new AbortController();
         this.#waiting = true;
         await new Promise((done) => {
@@ -407,18 +411,18 @@
     :host {
       display: block; contain: content; font: 14px/1.4 var(--af-font, system-ui, sans-serif); color: var(--af-fg);
       --af-fg: light-dark(#222, #eee); --af-muted: light-dark(#666, #aaa); --af-bg: light-dark(#fff, #111);
-      --af-line: light-dark(#ddd, #333); --af-hover: light-dark(#f4f4f4, #222); --af-accent: light-dark(#34c, #9af);
+      --af-line: light-dark(#ddd, #333); --af-hover: light-dark(#f4f4f4, #222); --af-accent: light-dark(#26d, #6af);
       --af-task: light-dark(#26d, #6af); --af-agent: light-dark(#174, #4d8); --af-bid: light-dark(#950, #fc2);
-      --af-auction: light-dark(#83c, #c9f); --af-tool: light-dark(#178, #4cd); --af-system: light-dark(#667, #99a);
+      --af-auction: light-dark(#83c, #c9f); --af-tool: light-dark(#178, #4cd); --af-system: light-dark(#666, #aaa);
       --af-error: light-dark(#c22, #f77);
     }
     :host([hidden]), [hidden] { display: none !important; }
     * { box-sizing: border-box; }
-    .panel { position: relative; display: flex; flex-direction: column; height: 100%; background: var(--af-bg);
+    .panel { display: flex; flex-direction: column; height: 100%; background: var(--af-bg);
       border: 1px solid var(--af-line); border-radius: var(--af-radius, 12px); overflow: hidden; }
     .auto { color-scheme: light dark; }
     .header { display: flex; align-items: center; gap: 8px; padding: 12px 16px; }
-    .title { flex: 1; margin: 0; font-size: 12px; letter-spacing: .08em; }
+    .title { flex: 1; margin: 0; font-size: 12px; letter-spacing: .1em; }
     .word, .tool, .chip, .time, .day { color: var(--af-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
     .gap, .note, dt, .key { color: var(--af-muted); }
     .light { width: 8px; height: 8px; border-radius: 50%; background: var(--af-line); }
@@ -429,8 +433,8 @@
     :focus-visible { outline: 2px solid var(--af-accent); outline-offset: -2px; border-radius: 6px; }
     .tool { padding: 4px 8px; }
     .word::first-letter, .note::first-letter { text-transform: uppercase; }
-    .chips { display: flex; gap: 6px; min-height: 38px; padding: 0 16px 12px; overflow-x: auto; scrollbar-width: none; }
-    .chip { flex: none; padding: 3px 10px; border: 1px solid var(--af-line); border-radius: 20px; }
+    .chips { display: flex; gap: 8px; min-height: 38px; padding: 0 16px 12px; overflow-x: auto; scrollbar-width: none; }
+    .chip { flex: none; padding: 4px 8px; border: 1px solid var(--af-line); border-radius: 20px; }
     .chip::before { content: '● '; color: var(--kind); }
     .chip[aria-pressed=true] { border-color: var(--kind); color: var(--af-fg); }
     .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow: auto; border-block: 1px solid var(--af-line); }
@@ -443,18 +447,17 @@
     .text { flex: 1; overflow: hidden; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
     .bad .text { color: var(--af-error); }
     .day { padding: 10px 16px 4px; }
-    .gap ol { padding-inline-start: 24px; }
     .new { animation: new .25s; }
-    .pill { position: absolute; inset-inline: 0; z-index: 1; margin: 8px auto; width: max-content; padding: 5px 14px; border-radius: 20px;
+    .pill { position: absolute; inset-inline: 0; margin: 8px auto; width: max-content; padding: 4px 16px; border-radius: 20px;
       background: var(--af-accent); color: var(--af-bg); font-size: 12px; }
-    .note { padding: 40px 24px; text-align: center; }
+    .note { padding: 40px 16px; text-align: center; }
     .footer { padding: 10px; text-align: center; }
     a, b { color: var(--af-accent); font-weight: inherit; text-decoration: none; }
-    .details { padding: 4px 16px 12px 48px; font-size: 12.5px; overflow-wrap: anywhere; }
-    dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 14px; margin: 0 0 10px; }
+    .details { padding: 4px 16px 12px 48px; font-size: 12px; overflow-wrap: anywhere; }
+    dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 14px; margin: 0 0 8px; }
     dd { margin: 0; }
     .tree { font-family: monospace; max-height: 320px; overflow: auto; }
-    details > :not(summary) { padding-inline-start: 16px; }
+    .gap ol, details > :not(summary) { padding-inline-start: 16px; }
     #said { position: absolute; clip-path: inset(50%); }
     @media (pointer: coarse) { .line { padding-block: 13px; } .chip, .tool, .pill { min-height: 44px; } .chips { min-height: 56px; } dd a { display: inline-block; } dd a, summary { line-height: 2; } }
     @media (prefers-reduced-motion) { * { animation: none !important; } }
@@ -467,7 +470,7 @@
     let last, text;
     return (time) => {
       const date = new Date(time);
-      if (last !== (last = String(date))) text = format.format(date);
+      if (last !== (last = date / 1000 | 0)) text = format.format(date);
       return text;
     };
   };
@@ -479,12 +482,14 @@
     element.style.setProperty('--kind', `var(--af-${kind}, var(--af-system))`);
     return element;
   };
-  const ago = (date) => {
-    const s = (Date.now() - date) / 1000;
+  const ago = (time) => {
+    const s = (Date.now() - new Date(time)) / 1000;
     return s < 5 ? 'now' : s < 90 ? `${s | 0}s` : s < 5_400 ? `${s / 60 | 0}m` : s < 129_600 ? `${s / 3_600 | 0}h` : `${s / 86_400 | 0}d`;
   };
 
   const between = (...what) => h('li', { class: 'day' }, ...what);
+  const item = (name, icon, ...children) => h('li', { class: name }, h('button', { class: 'line', type: 'button', tabindex: '-1', 'aria-expanded': 'false' },
+    h('span', { class: 'icon', 'aria-hidden': 'true' }, icon), ...children));
 
   /** A JSON value, built as it is opened. */
   const tree = (key, value, open) => {
@@ -500,7 +505,7 @@
   const copy = (name, text) => button(name, async ({ target }) => {
     try {
       await navigator.clipboard.writeText(text);
-      target.textContent = 'Copied';
+      say(target, 'Copied');
     } catch {
       prompt(name, text);
     }
@@ -527,10 +532,10 @@
     #source = /** @type {?Source} */ (null);
     #options = null;
     #token = '';
-    #pending = /** @type {Frame[]} */ ([]); // at most `limit`
-    #rows = []; // made of them, to be shown
+    #pending = []; // FeedEvent or Skipped, at most `limit`
+    #rows = []; // that show them
+    #spare = []; // rows off the list's end, to be filled anew
     #fresh = 0; // how many came
-    #shows = new WeakMap(); // li → FeedEvent or Skipped
     #counts = new Map(); // kind → its count and chip
     #kinds = new Set(); // the chips that are pressed
     #paused = false;
@@ -678,9 +683,9 @@
       // Its content stands in until there are events.
       const { list } = this.$;
       this.$.note.hidden = !!list.querySelector('li:not([hidden])') || (!list.firstChild && this.children.length && /^(live|conn)/.test(state));
-      this.$.note.textContent = message || {
+      say(this.$.note, message || {
         live: this.#kinds.size ? 'None of these.' : 'Nothing has happened yet.',
-      }[state] || `${state}…`;
+      }[state] || `${state}…`);
     }
 
     /** @param {Frame} frame */
@@ -690,7 +695,7 @@
       const counts = type === 'event' ? { [payload.event_type]: 1 } : payload.by_type ?? {};
       for (const [name, count] of Object.entries(counts)) this.#count(kindOf(name), count);
       this.#fresh += payload.count ?? 1;
-      if (this.#pending.push({ type, payload }) > this.#options.limit) this.#pending.shift();
+      if (this.#pending.push(payload) > this.#options.limit) this.#pending.shift();
       this.#schedule();
     }
 
@@ -708,20 +713,20 @@
     #choose(kind) {
       if (!this.#kinds.delete(kind)) this.#kinds.add(kind);
       for (const [name, { chip }] of this.#counts) chip.setAttribute('aria-pressed', this.#kinds.has(name));
-      for (const row of this.$.list.querySelectorAll('.row[data-kind]')) row.hidden = this.#hides(row.dataset.kind);
+      for (const row of this.$.list.querySelectorAll('.row:not(.gap)')) row.hidden = this.#hides(row.shows);
       this.#note();
     }
 
-    #hides(kind) {
-      return this.#kinds.size && !this.#kinds.has(kind);
+    #hides({ event_type }) {
+      return this.#kinds.size && !this.#kinds.has(kindOf(event_type));
     }
 
-    /** Rows are made in one task and shown in another, so that none is long. */
+    /** Rows are made in one task and shown in another: none is long. */
     #schedule(wait = 100) {
       this.#due ||= setTimeout(() => {
         this.#due = 0;
-        const { list, pill } = this.$;
-        const held = list.firstChild && !this.#released && (this.#paused || this.#away || this.#hover > Date.now() || list.querySelector(':focus-visible, .open'));
+        const { list, pill, panel } = this.$;
+        const held = list.firstChild && !this.#released && (this.#paused || this.#away || this.#hover > Date.now() || panel.querySelector('ol :focus-visible, .open, .pill:focus'));
         if (!held) return this.#make();
         pill.hidden = !this.#fresh;
         say(pill, `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`);
@@ -737,8 +742,8 @@
     #make() {
       const end = Date.now() + 5; // ms
       while (this.#pending.length && Date.now() < end) {
-        const { type, payload } = this.#pending.shift();
-        this.#rows.push(type === 'event' ? this.#row(payload) : this.#gap(payload));
+        const shows = this.#pending.shift();
+        this.#rows.push(shows.display ? this.#row(shows) : this.#gap(shows));
       }
       const wait = this.#pending.length ? 0 : 100;
       if (!wait && !this.$.list.firstChild) this.#schedule(0);
@@ -762,13 +767,17 @@
       if (old && old !== dayOf(Date.now())) rows.prepend(between(old));
       list.prepend(rows);
       requestAnimationFrame(() => (scroll.scrollTop = 1)); // from 1 on the browser anchors
-      while (list.childElementCount > this.#options.limit) list.lastChild.remove();
+      while (list.childElementCount > this.#options.limit) {
+        const row = list.lastChild;
+        row.remove();
+        if (row.matches('.row:not(.gap, .open)')) this.#spare.push(row);
+      }
       const line = this.#stop(list.querySelector('.line'));
       if (pill.matches(':focus')) line.focus();
       pill.hidden = true;
       if (Date.now() - this.#said > 5_000) {
         this.#said = Date.now();
-        quiet.textContent = `${this.#fresh} new. ${this.#shows.get(this.#rows.at(-1)).display?.text ?? ''}`;
+        say(quiet, `${this.#fresh} new. ${this.#rows.at(-1).shows.display?.text ?? ''}`);
       }
       this.#rows = [];
       this.#fresh = this.#pending.length;
@@ -777,39 +786,40 @@
     }
 
     #day(row) {
-      const { timestamp } = this.#shows.get(row) ?? {};
-      return timestamp && dayOf(timestamp);
-    }
-
-    #item(shows, more, icon, ...children) {
-      const row = h('li', more, h('button', { class: 'line', type: 'button', tabindex: '-1', 'aria-expanded': 'false' },
-        h('span', { class: 'icon', 'aria-hidden': 'true' }, icon), ...children));
-      this.#shows.set(row, shows);
-      return row;
+      const time = row?.shows?.timestamp;
+      return time && dayOf(time);
     }
 
     /** @param {FeedEvent} event */
     #row(event) {
       const { event_type: type, display, timestamp } = event;
-      const kind = kindOf(type);
       const bad = /error|failed/.test(type);
-      return paint(this.#item(event, { class: `row${bad ? ' bad' : ''}${this.#fresh < 4 ? ' new' : ''}`, 'data-kind': kind, hidden: this.#hides(kind) }, display.icon,
-        h('span', { class: 'text', dir: 'auto' }, display.text),
-        h('time', { class: 'time', datetime: timestamp, title: exact(timestamp) }, this.#time(timestamp))), bad ? 'error' : kind);
+      const row = this.#spare.pop() ?? item('row', '', h('span', { class: 'text', dir: 'auto' }), h('time', { class: 'time' }));
+      const [icon, text, time] = row.firstChild.children;
+      row.className = row.part = `row${bad ? ' bad' : ''}${this.#fresh < 4 ? ' new' : ''}`;
+      row.hidden = this.#hides(event);
+      time.dateTime = timestamp;
+      time.title = exact(timestamp);
+      say(icon, display.icon);
+      say(text, display.text);
+      say(time, this.#time(timestamp));
+      row.shows = event;
+      return paint(row, bad ? 'error' : kindOf(type));
     }
 
     /** @param {Skipped} skipped */
     #gap(skipped) {
       const { count, reason, from, to } = skipped;
       const opens = from && to && reason !== 'pruned';
-      const what = opens ? `${count?.toLocaleString() ?? ''} more` : 'Older events are not kept';
-      const row = this.#item(skipped, { class: 'row gap' }, '⋯', h('span', { class: 'text' }, what, ...(opens ? [' · ', h('b', {}, 'show')] : [])));
+      const what = opens ? [`${count?.toLocaleString() ?? ''} more · `, h('b', {}, 'show')] : ['Older events are not kept'];
+      const row = item('row gap', '⋯', h('span', { class: 'text' }, ...what));
       row.firstChild.disabled = !opens;
+      row.shows = skipped;
       return row;
     }
 
     #time(timestamp) {
-      return this.getAttribute('time') === 'clock' ? clock(timestamp) : ago(new Date(timestamp));
+      return (this.getAttribute('time') === 'clock' ? clock : ago)(timestamp);
     }
 
     #second() {
@@ -826,7 +836,7 @@
       const row = line.parentElement;
       const open = row.classList.toggle('open');
       line.setAttribute('aria-expanded', open);
-      const shows = this.#shows.get(row);
+      const { shows } = row;
       if (!open) row.lastChild.remove();
       else if (shows.display) row.append(detailsOf(shows, this.#options.api));
       else this.#fill(row, shows);

@@ -41,7 +41,7 @@ export const h = (tag, attributes = {}, ...children) => {
   return element;
 };
 
-/** Make `list` show `items`, and keep the elements of those that stay: focus and selection stay with them. */
+/** Make `list` show `items`. The elements of those that stay are not so much as moved: focus and selection stay with them. */
 export const keyed = (list, items, keyOf, make, update, empty) => {
   const old = new Map([...list.children].map((child) => [child.dataset.key, child]));
   const elements = items.map((item) => {
@@ -52,11 +52,19 @@ export const keyed = (list, items, keyOf, make, update, empty) => {
     return element;
   });
   if (!elements.length) elements.push(old.get('') ?? h('li', { class: 'hollow', 'data-key': '' }, empty));
-  if (elements.length !== list.children.length || elements.some((element, i) => element !== list.children[i])) list.replaceChildren(...elements);
+  const stays = new Set(elements);
+  for (const child of [...list.children]) if (!stays.has(child)) child.remove();
+  let at = list.firstElementChild;
+  for (const element of elements) {
+    if (element === at) at = at.nextElementSibling;
+    else list.insertBefore(element, at);
+  }
 };
 
+/** In the text node there is: a new one for each second's time would have to be collected. */
 export const setText = (element, text) => {
-  if (element.textContent !== text) element.textContent = text;
+  if (!(element.firstChild instanceof Text) || element.childNodes.length > 1) element.replaceChildren(text);
+  else if (element.firstChild.data !== text) element.firstChild.data = text;
 };
 
 /** The server said no, in its own words. */

@@ -8,6 +8,7 @@ import { ago, ask, byId, count, exactly, h, isError, kindOf, root, session, setT
 const PAGE = 100;
 const FIELDS = ['type', 'source', 'task_id', 'agent_id'];
 const LAST = { '15m': 15, '1h': 60, '24h': 1_440, '7d': 10_080 }; // minutes
+const CLEAR = ['Clear the filters', () => (location.href = 'events')];
 const CURSOR = /^[\w-]+:\d+$/;
 
 let events = /** @type {any[]} */ ([]); // as shown
@@ -126,7 +127,10 @@ async function show() {
     events = [];
     rows.replaceChildren();
     byId('pager').hidden = true;
-    message('The events could not be read', error.status ? error.message : 'The server is not reached.', 'Try again', show);
+    byId('export').disabled = true;
+    // What is not valid now is not valid the next time.
+    const way = error.status === 422 ? CLEAR : ['Try again', show];
+    message('The events could not be read', error.status ? error.message : 'The server is not reached.', ...way);
   } finally {
     if (!signal.aborted) rows.classList.remove('waiting');
   }
@@ -153,7 +157,7 @@ function showRows(page) {
   }));
   const filtered = [...query.keys()].some((name) => !['order', 'before', 'after', 'event'].includes(name));
   if (events.length) byId('message').hidden = true;
-  else if (filtered) message('No event matches', 'Nothing that is kept fits these filters.', 'Clear the filters', () => (location.href = 'events'));
+  else if (filtered) message('No event matches', 'Nothing that is kept fits these filters.', ...CLEAR);
   else message('Nothing has happened yet', 'Events show here once a program logs one.', '');
   showHead(tale, page);
 }

@@ -9,6 +9,7 @@ const KINDS = ['task', 'agent', 'bid', 'auction', 'tool', 'system', 'error', 'ot
 const STEPS = [['created', 'Created'], ['bidding', 'Bidding'], ['assigned', 'Assigned'], ['started', 'Started'], ['completed', 'Completed'], ['failed', 'Failed']];
 const AGENTS_SHOWN = 12;
 const byName = new Intl.Collator().compare; // localeCompare makes one each time
+const narrow = matchMedia('(max-width: 820px)'); // a telephone
 const GONE = /^(left|offline|gone|dead|disconnected)$/;
 
 let swarm = null; // what `state` said last
@@ -54,11 +55,15 @@ function add(type, n) {
   kinds[chartKind(type)] = (kinds[chartKind(type)] ?? 0) + n;
 }
 
+/** Whether the overview is: a telephone shows it or the list. */
+const seen = () => !document.hidden && !(narrow.matches && document.body.dataset.view === 'feed');
+const showAll = () => (showHour(), showState());
+
 let due = 0;
 const soon = () => (due ||= setTimeout(() => ((due = 0), showHour()), 1_000));
 
 function showHour() {
-  if (document.hidden) return;
+  if (!minutes.length || !seen()) return;
   const total = minutes.reduce((sum, minute) => sum + minute.total, 0);
   setText(byId('n-events'), count(total));
   setText(byId('n-errors'), count(errors.total));
@@ -142,7 +147,7 @@ let drawing = 0;
 const drawSoon = () => (drawing ||= requestAnimationFrame(() => ((drawing = 0), showState())));
 
 function showState() {
-  if (!swarm || document.hidden) return;
+  if (!swarm || !seen()) return;
   const { agents = [], tasks = {}, auctions = [] } = swarm;
   const here = agents.filter((agent) => !GONE.test(agent.status));
   byId('n-agents').replaceChildren(count(here.length), h('small', {}, ` of ${count(agents.length)}`));
@@ -257,7 +262,7 @@ for (const button of document.querySelectorAll('[data-show]')) {
   button.addEventListener('click', () => {
     document.body.dataset.view = button.dataset.show;
     scrollTo(0, 0);
-    drawChart();
+    showAll();
     for (const other of document.querySelectorAll('[data-show]')) other.setAttribute('aria-pressed', String(other === button));
   });
 }
@@ -269,11 +274,10 @@ new ResizeObserver(drawChart).observe(byId('chart'));
 byId('chart').addEventListener('pointermove', pointAt);
 byId('chart').addEventListener('pointerleave', () => setText(byId('chart-word'), 'Last 60 minutes'));
 
-const narrow = matchMedia('(max-width: 820px)'); // a telephone: fewer rows to lay out
 await session();
 await customElements.whenDefined('activity-feed');
 const feed = h('activity-feed', {
-  src: new URL('ws', root), state: true, limit: narrow.matches ? '50' : '100', time: 'clock',
+  src: new URL('ws', root), state: true, limit: narrow.matches ? '50' : '100' /* fewer to lay out */, time: 'clock',
   onstate: ({ detail }) => ((swarm = detail), drawSoon()),
   onevent: ({ detail }) => {
     if (new Date(detail.timestamp).getTime() < summaryAt) return; // a replay, which the summary has counted
@@ -302,4 +306,5 @@ const refresh = () => !document.hidden && readSummary().catch(() => {});
 refresh();
 setInterval(refresh, SUMMARY_EVERY);
 setInterval(() => swarm && showState(), 1_000);
-document.addEventListener('visibilitychange', () => (refresh(), showState()));
+document.addEventListener('visibilitychange', () => (refresh(), showAll()));
+narrow.addEventListener('change', showAll);

@@ -2,6 +2,7 @@
 //! npm. Left out where Chromium, node or npm is missing, unless `ACTIVITY_FEED_REQUIRE_BROWSER=1`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,14 @@ impl Page {
             .expect("node can be started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, format!("page on http://127.0.0.1:{port}\n"));
+        // The origin that its README allows, as it stands there.
+        let host = if name == "embed" { "localhost" } else { "127.0.0.1" };
+        assert_eq!(line, format!("page on http://{host}:{port}\n"));
+        assert!(
+            fs::read_to_string(example(name).join("README.md"))
+                .unwrap()
+                .contains(&format!("--allowed-origin http://{host}:"))
+        );
         Self(child)
     }
 }

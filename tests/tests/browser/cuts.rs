@@ -107,10 +107,38 @@ fn a_socket_that_dies_without_a_word_is_found_and_replaced() {
     cutter.hold(true);
     seqs.push(publish(&server, "asleep"));
     browser.run("dispatchEvent(new Event('online'));");
-    wait_for("the end of the dead socket", 2 * SHOWN, || (state(&browser) != "live").then_some(()));
+    wait_for("the end of the dead socket", SHOWN, || (state(&browser) != "live").then_some(()));
     cutter.cut();
     cutter.hold(false);
     wait_live(&browser);
+    accounted(&browser, &seqs);
+}
+
+/// A network that changes cuts the connection there is, and often the first attempt at another one.
+#[test]
+fn one_attempt_that_fails_does_not_make_it_leave_websocket() {
+    let test = "one_attempt_that_fails_does_not_make_it_leave_websocket";
+    let Some((server, cutter, browser)) = behind(test, &[]) else { return };
+    browser.run(WATCH);
+    let mut seqs = vec![publish(&server, "before")];
+    accounted(&browser, &seqs);
+    browser.run(
+        "const Socket = WebSocket;
+        window.tried = 0;
+        window.WebSocket = class extends Socket {
+            constructor(...how) { super(...how); window.tried += 1; }
+        };",
+    );
+    // A connection that ends sooner counts as a failed attempt itself.
+    thread::sleep(Duration::from_millis(1_100));
+    cutter.hold(true);
+    cutter.cut();
+    wait_for("an attempt", SHOWN, || (browser.run("return window.tried;") == 1).then_some(()));
+    cutter.cut();
+    cutter.hold(false);
+    wait_live(&browser);
+    assert_eq!(browser.run("return document.querySelector('activity-feed').status.transport;"), "websocket");
+    seqs.push(publish(&server, "after"));
     accounted(&browser, &seqs);
 }
 

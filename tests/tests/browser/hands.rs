@@ -94,19 +94,39 @@ fn the_live_page_is_used_by_keyboard_alone() {
     let out = press(&browser, "Escape");
     assert!(name(&out).contains("Third") && out["expanded"] == "false", "{out}");
 
-    // The pill, which is above: the focus goes on to what it has brought.
+    // The pill, which is above: it stays for as long as it has the focus, and the focus goes on to what it has brought.
     assert_eq!(name(&press(&browser, "Shift+Tab")), "1 new event");
+    log(&http, "Fifth");
+    browser.wait_text("2 new events", SHOWN);
+    let pill = focus(&browser);
+    assert!(name(&pill) == "2 new events" && pill["seen"] == true, "still there: {pill}");
     browser.press("Enter");
     wait_for("the new line", SHOWN, || {
         let at = focus(&browser);
-        (at["place"] == "line" && name(&at).contains("Fourth") && at["seen"] == true).then_some(())
+        (at["place"] == "line" && name(&at).contains("Fifth") && at["seen"] == true).then_some(())
     });
+    assert_eq!(focus(&browser)["expanded"], "false", "the key has opened nothing");
 
     // Out of the list: what follows it.
-    tab_to(&browser, "all");
-    log(&http, "Fifth");
-    browser.wait_text("Agent Fifth joined", SHOWN);
+    assert_eq!(name(&press(&browser, "Tab")), "Show All Events");
+    log(&http, "Sixth");
+    browser.wait_text("Agent Sixth joined", SHOWN);
     assert_eq!(focus(&browser)["name"], "Show All Events", "still there, though rows have come");
+
+    // In a list that changes above and below: the focus stays where it was.
+    let agents = |name: &str| {
+        wait_for(name, SHOWN, || {
+            let names = "return [...document.querySelectorAll('#agents a')].map((link) => link.textContent);";
+            browser.run(names).as_array().unwrap().iter().any(|one| one == name).then_some(())
+        });
+    };
+    agents("Sixth");
+    browser.run("[...document.querySelectorAll('#agents a')].find((link) => link.textContent === 'Second').focus();");
+    for name in ["Before them", "Third, younger", "Zuletzt"] {
+        log(&http, name);
+        agents(name);
+        assert_eq!(focus(&browser)["name"], "Second", "after {name}");
+    }
 
     // From the top again: every stop can be seen, and the pages' links are among them.
     browser.run("document.activeElement.blur(); scrollTo(0, 0);");
@@ -140,6 +160,17 @@ fn the_log_page_is_used_by_keyboard_alone() {
     browser.run("document.querySelector('#form').elements.q.value = '';");
     browser.press("Enter");
     wait_for("all rows", SHOWN, || (browser.run(rows).as_u64() >= Some(3)).then_some(()));
+
+    // An address that cannot be read: the way on is not the same once more, and there is nothing to export.
+    browser.go(&format!("{}/swarm/events?since=yesterday", server.url()));
+    let way_on = "return document.querySelector('#message button')?.textContent ?? null;";
+    wait_for("the way on", SHOWN, || (browser.run(way_on) == "Clear the filters").then_some(()));
+    browser.run("document.querySelector('#message button').focus();");
+    assert_eq!(browser.run("return document.querySelector('#export').disabled;"), true);
+    browser.press("Enter");
+    wait_for("all rows", SHOWN, || (browser.run(rows).as_u64() >= Some(3)).then_some(()));
+    let complaints = browser.complaints();
+    assert!(complaints.iter().all(|one| one.contains("422")), "{complaints:?}");
 
     // The rows: arrows, Enter.
     browser.run("document.querySelector('button.log-line').focus();");
