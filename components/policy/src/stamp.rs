@@ -44,18 +44,16 @@ impl Stamp {
         let time = u128::from(self.now) & 0xffff_ffff_ffff;
         let rand_a = random >> 62;
         let rand_b = random & ((1 << 62) - 1);
-        let bits = (time << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b;
+        let bytes = ((time << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b).to_be_bytes();
 
-        let mut id = String::with_capacity(36);
-        for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                id.push('-');
-            }
-            for digit in [byte >> 4, byte & 0xf] {
-                id.push(char::from(HEX.get(usize::from(digit)).copied().unwrap_or(b'0')));
-            }
+        let mut id = [b'-'; 36];
+        let places = id.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
+        for ((_, place), byte_and_half) in places.zip(0_usize..) {
+            let byte = bytes.get(byte_and_half / 2).copied().unwrap_or(0);
+            let digit = if byte_and_half % 2 == 0 { byte >> 4 } else { byte & 0xf };
+            *place = HEX.get(usize::from(digit)).copied().unwrap_or(b'0');
         }
-        id
+        String::from_utf8(id.to_vec()).unwrap_or_default()
     }
 }
 
