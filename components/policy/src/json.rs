@@ -77,7 +77,8 @@ impl<'a> Json<'a> {
     pub fn parse(text: &'a str, max_depth: usize) -> Result<Json<'a>, JsonError> {
         let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
         reader.skip_space();
-        let value = reader.value(max_depth)?;
+        let mut value = Json::Null;
+        reader.value(&mut value, max_depth)?;
         reader.skip_space();
         if reader.at < reader.bytes.len() {
             return Err(reader.syntax("expected the end of the text"));
@@ -222,6 +223,8 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// Values are read into their places: a value that is handed back, and then moved, is written in small parts and read again as a
+/// whole at once, for which a processor waits.
 struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
@@ -251,23 +254,29 @@ impl<'a> Reader<'a> {
         there
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+    fn value(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
         match self.peek() {
-            Some(b'"') => Ok(Json::String(self.string()?)),
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.literal("true", Json::Bool(true)),
-            Some(b'f') => self.literal("false", Json::Bool(false)),
-            Some(b'n') => self.literal("null", Json::Null),
+            Some(b'"') => {
+                let mut text = Cow::Borrowed("");
+                self.string(&mut text)?;
+                *place = Json::String(text);
+                Ok(())
+            }
+            Some(b'{') => self.object(place, depth),
+            Some(b'[') => self.array(place, depth),
+            Some(b'-' | b'0'..=b'9') => self.number(place),
+            Some(b't') => self.literal("true", Json::Bool(true), place),
+            Some(b'f') => self.literal("false", Json::Bool(false), place),
+            Some(b'n') => self.literal("null", Json::Null, place),
             _ => Err(self.syntax("expected a value")),
         }
     }
 
-    fn literal(&mut self, word: &'static str, value: Json<'a>) -> Result<Json<'a>, JsonError> {
+    fn literal(&mut self, word: &'static str, value: Json<'a>, place: &mut Json<'a>) -> Result<(), JsonError> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             self.at += word.len();
-            Ok(value)
+            *place = value;
+            Ok(())
         } else {
             Err(self.syntax("expected a value"))
         }
@@ -277,33 +286,38 @@ impl<'a> Reader<'a> {
         depth.checked_sub(1).ok_or(JsonError { at: self.at, kind: JsonErrorKind::TooDeep })
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+    fn array(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
         let depth = self.deeper(depth)?;
         self.at += 1;
         let mut items = Vec::new();
         self.skip_space();
-        if self.take(b']') {
-            return Ok(Json::Array(items));
-        }
-        loop {
-            self.skip_space();
-            items.push(self.value(depth)?);
-            self.skip_space();
-            if self.take(b']') {
-                return Ok(Json::Array(items));
+        if !self.take(b']') {
+            loop {
+                self.skip_space();
+                items.push(Json::Null);
+                if let Some(item) = items.last_mut() {
+                    self.value(item, depth)?;
+                }
+                self.skip_space();
+                if self.take(b']') {
+                    break;
+                }
+                if !self.take(b',') {
+                    return Err(self.syntax("expected `,` or `]`"));
+                }
             }
-            if !self.take(b',') {
-                return Err(self.syntax("expected `,` or `]`"));
-            }
         }
+        *place = Json::Array(items);
+        Ok(())
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+    fn object(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
         let depth = self.deeper(depth)?;
         self.at += 1;
         self.skip_space();
         if self.take(b'}') {
-            return Ok(Json::Object(Vec::new()));
+            *place = Json::Object(Vec::new());
+            return Ok(());
         }
         let mut members = Vec::with_capacity(8);
         loop {
@@ -311,21 +325,25 @@ impl<'a> Reader<'a> {
             if self.peek() != Some(b'"') {
                 return Err(self.syntax("expected a member name"));
             }
-            let key = self.string()?;
+            members.push((Cow::Borrowed(""), Json::Null));
+            let Some((key, value)) = members.last_mut() else { break };
+            self.string(key)?;
             self.skip_space();
             if !self.take(b':') {
                 return Err(self.syntax("expected `:`"));
             }
             self.skip_space();
-            members.push((key, self.value(depth)?));
+            self.value(value, depth)?;
             self.skip_space();
             if self.take(b'}') {
-                return Ok(Json::Object(members));
+                break;
             }
             if !self.take(b',') {
                 return Err(self.syntax("expected `,` or `}`"));
             }
         }
+        *place = Json::Object(members);
+        Ok(())
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
@@ -338,7 +356,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<Json<'a>, JsonError> {
+    fn number(&mut self, place: &mut Json<'a>) -> Result<(), JsonError> {
         let start = self.at;
         self.take(b'-');
         if !self.take(b'0') {
@@ -360,7 +378,8 @@ impl<'a> Reader<'a> {
         if (exponent || number.len() > 308) && !number.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(JsonError { at: start, kind: JsonErrorKind::HugeNumber });
         }
-        Ok(Json::Number(number))
+        *place = Json::Number(number);
+        Ok(())
     }
 
     /// Only ever called on the borders of ASCII bytes, hence always on character borders.
@@ -368,25 +387,25 @@ impl<'a> Reader<'a> {
         self.text.get(start..end).unwrap_or_default()
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
+    fn string(&mut self, place: &mut Cow<'a, str>) -> Result<(), JsonError> {
         self.at += 1;
         let start = self.at;
         let end = self.plain()?;
         if self.peek() == Some(b'"') {
             self.at += 1;
-            return Ok(Cow::Borrowed(self.slice(start, end)));
+            *place = Cow::Borrowed(self.slice(start, end));
+            return Ok(());
         }
         let mut text = String::with_capacity(end - start + 16);
         text.push_str(self.slice(start, end));
-        loop {
-            if self.take(b'"') {
-                return Ok(Cow::Owned(text));
-            }
+        while !self.take(b'"') {
             text.push(self.escape()?);
             let start = self.at;
             let end = self.plain()?;
             text.push_str(self.slice(start, end));
         }
+        *place = Cow::Owned(text);
+        Ok(())
     }
 
     /// Moves to the next quote or backslash and gives its place.
