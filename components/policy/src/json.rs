@@ -231,6 +231,11 @@ struct Reader<'a> {
     at: usize,
 }
 
+/// Puts a value where a null was, which needs no look at what is to be dropped.
+fn fill<'a>(place: &mut Json<'a>, value: Json<'a>) {
+    std::mem::forget(std::mem::replace(place, value));
+}
+
 impl<'a> Reader<'a> {
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
@@ -257,10 +262,8 @@ impl<'a> Reader<'a> {
     fn value(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
         match self.peek() {
             Some(b'"') => {
-                let mut text = Cow::Borrowed("");
-                self.string(&mut text)?;
-                *place = Json::String(text);
-                Ok(())
+                fill(place, Json::String(Cow::Borrowed("")));
+                if let Json::String(text) = place { self.string(text) } else { Ok(()) }
             }
             Some(b'{') => self.object(place, depth),
             Some(b'[') => self.array(place, depth),
@@ -275,7 +278,7 @@ impl<'a> Reader<'a> {
     fn literal(&mut self, word: &'static str, value: Json<'a>, place: &mut Json<'a>) -> Result<(), JsonError> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             self.at += word.len();
-            *place = value;
+            fill(place, value);
             Ok(())
         } else {
             Err(self.syntax("expected a value"))
@@ -289,26 +292,25 @@ impl<'a> Reader<'a> {
     fn array(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
         let depth = self.deeper(depth)?;
         self.at += 1;
-        let mut items = Vec::new();
+        fill(place, Json::Array(Vec::new()));
+        let Json::Array(items) = place else { return Ok(()) };
         self.skip_space();
-        if !self.take(b']') {
-            loop {
-                self.skip_space();
-                items.push(Json::Null);
-                if let Some(item) = items.last_mut() {
-                    self.value(item, depth)?;
-                }
-                self.skip_space();
-                if self.take(b']') {
-                    break;
-                }
-                if !self.take(b',') {
-                    return Err(self.syntax("expected `,` or `]`"));
-                }
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            items.push(Json::Null);
+            let Some(item) = items.last_mut() else { return Ok(()) };
+            self.value(item, depth)?;
+            self.skip_space();
+            if self.take(b']') {
+                return Ok(());
+            }
+            if !self.take(b',') {
+                return Err(self.syntax("expected `,` or `]`"));
             }
         }
-        *place = Json::Array(items);
-        Ok(())
     }
 
     fn object(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
@@ -316,17 +318,18 @@ impl<'a> Reader<'a> {
         self.at += 1;
         self.skip_space();
         if self.take(b'}') {
-            *place = Json::Object(Vec::new());
+            fill(place, Json::Object(Vec::new()));
             return Ok(());
         }
-        let mut members = Vec::with_capacity(8);
+        fill(place, Json::Object(Vec::with_capacity(8)));
+        let Json::Object(members) = place else { return Ok(()) };
         loop {
             self.skip_space();
             if self.peek() != Some(b'"') {
                 return Err(self.syntax("expected a member name"));
             }
             members.push((Cow::Borrowed(""), Json::Null));
-            let Some((key, value)) = members.last_mut() else { break };
+            let Some((key, value)) = members.last_mut() else { return Ok(()) };
             self.string(key)?;
             self.skip_space();
             if !self.take(b':') {
@@ -336,14 +339,12 @@ impl<'a> Reader<'a> {
             self.value(value, depth)?;
             self.skip_space();
             if self.take(b'}') {
-                break;
+                return Ok(());
             }
             if !self.take(b',') {
                 return Err(self.syntax("expected `,` or `}`"));
             }
         }
-        *place = Json::Object(members);
-        Ok(())
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
@@ -378,7 +379,7 @@ impl<'a> Reader<'a> {
         if (exponent || number.len() > 308) && !number.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(JsonError { at: start, kind: JsonErrorKind::HugeNumber });
         }
-        *place = Json::Number(number);
+        fill(place, Json::Number(number));
         Ok(())
     }
 
