@@ -134,30 +134,29 @@ pub fn members(text: &str, mut visit: impl FnMut(Range<usize>, Range<usize>) -> 
     // Open brackets, the start of the member that is being read, and its colon.
     let (mut open, mut start, mut colon) = (0_usize, 0, None);
     for (index, (piece, _)) in pieces(bytes).enumerate() {
-        let signs = piece.folded().equal(b'{') | piece.folded().equal(b'}') | piece.equal(b',') | piece.equal(b':');
-        let mut signs = signs.bits() & !strings.within(piece);
+        let outside = !strings.within(piece);
+        let opening = piece.folded().equal(b'{').bits() & outside;
+        let closing = piece.folded().equal(b'}').bits() & outside;
+        let commas = piece.equal(b',').bits() & outside;
+        let mut signs = opening | closing | commas | piece.equal(b':').bits() & outside;
         while signs != 0 {
             let at = index * PIECE + signs.trailing_zeros() as usize;
-            signs &= signs - 1;
-            match bytes.get(at) {
-                Some(b'{' | b'[') => {
-                    open += 1;
-                    if open == 1 {
-                        start = at + 1;
-                    }
-                    continue;
+            let sign = signs & signs.wrapping_neg();
+            signs ^= sign;
+            if sign & opening != 0 {
+                open += 1;
+                if open == 1 {
+                    start = at + 1;
                 }
-                Some(b'}' | b']') if open != 1 => {
-                    let Some(left) = open.checked_sub(1) else { return };
-                    open = left;
-                    continue;
-                }
-                Some(b':') if open == 1 && colon.is_none() => {
-                    colon = Some(at);
-                    continue;
-                }
-                Some(b',' | b'}' | b']') if open == 1 => {}
-                _ => continue,
+                continue;
+            }
+            if open != 1 {
+                open = open.saturating_sub(usize::from(sign & closing != 0));
+                continue;
+            }
+            if sign & (closing | commas) == 0 {
+                colon = colon.or(Some(at));
+                continue;
             }
             // The end of a member.
             let Some(colon) = colon.take() else { return };
@@ -165,7 +164,7 @@ pub fn members(text: &str, mut visit: impl FnMut(Range<usize>, Range<usize>) -> 
             let is_quoted =
                 key.len() > 1 && bytes.get(key.start) == Some(&b'"') && bytes.get(key.end - 1) == Some(&b'"');
             let goes_on = is_quoted && !value.is_empty() && visit(key.start + 1..key.end - 1, value);
-            if !goes_on || bytes.get(at) != Some(&b',') {
+            if !goes_on || sign & commas == 0 {
                 return;
             }
             start = at + 1;
