@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::json::Json;
+use crate::piece::first_marked;
 use crate::{scan, text};
 
 /// Members that are looked at; what an event says in its first ones is what it is about.
@@ -57,14 +58,17 @@ impl<'a> Fields<'a> {
 
     /// The last of duplicates counts, as in JavaScript.
     fn raw(&self, name: &str) -> Option<&'a str> {
-        let (_, value) = self.members.iter().rev().find(|(key, _)| self.data.get(key.clone()) == Some(name))?;
+        let is_it = |key: &Range<usize>| {
+            key.len() == name.len() && self.data.as_bytes().get(key.clone()) == Some(name.as_bytes())
+        };
+        let (_, value) = self.members.iter().rev().find(|(key, _)| is_it(key))?;
         self.data.get(value.clone())
     }
 }
 
 fn as_text(raw: &str) -> Option<Cow<'_, str>> {
     match raw.as_bytes().first()? {
-        b'"' if raw.contains('\\') => match Json::parse(raw, 1) {
+        b'"' if first_marked(raw.as_bytes(), |piece| piece.equal(b'\\')).is_some() => match Json::parse(raw, 1) {
             Ok(Json::String(text)) => not_blank(Cow::Owned(text::clean(&text).into_owned())),
             _ => None,
         },

@@ -244,6 +244,19 @@ mod tests {
     }
 
     #[test]
+    fn an_escape_may_stand_across_two_pieces() {
+        for length in 0..40 {
+            let text = format!(r#"{{"{}\"":"\\","b":["}}\\\"]"],"c":1}}"#, "x".repeat(length));
+            let mut found = Vec::new();
+            members(&text, |_, value| {
+                found.push(text.get(value).unwrap_or_default());
+                true
+            });
+            assert_eq!(found, [r#""\\""#, r#"["}\\\"]"]"#, "1"], "{text}");
+        }
+    }
+
+    #[test]
     fn a_deep_text_is_no_deep_call() {
         let text = format!("[{}{}]", "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(list(&text).map(|l| l.len()), Ok(1));
