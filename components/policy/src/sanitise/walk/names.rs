@@ -7,24 +7,26 @@ use super::super::keys::{Key, classify};
 use crate::json::Json;
 use std::borrow::Cow;
 
-/// Some names, in any case, and by which first letter and length nearly every other name is told from them: each name of an event is
-/// looked for in all of these lists.
+/// Some names, in any case, and by which first letters and lengths most other names are told from them.
 struct Names {
     names: &'static [&'static str],
-    /// For the last five bits of each first letter, which both its cases share, a bit for each length.
-    lengths: [u32; 32],
+    /// A bit for the last five bits of each first letter, which both its cases share.
+    firsts: u32,
+    /// A bit for each length.
+    lengths: u32,
 }
 
 impl Names {
     #[expect(clippy::indexing_slicing, reason = "for constants: out of bounds would not compile")]
     const fn of(names: &'static [&'static str]) -> Names {
-        let (mut lengths, mut index) = ([0; 32], 0);
+        let (mut firsts, mut lengths, mut index) = (0, 0, 0);
         while index < names.len() {
             let name = names[index].as_bytes();
-            lengths[(name[0] & 31) as usize] |= Self::length(name.len());
+            firsts |= 1 << (name[0] & 31);
+            lengths |= Self::length(name.len());
             index += 1;
         }
-        Names { names, lengths }
+        Names { names, firsts, lengths }
     }
 
     /// The longest names share a bit.
@@ -33,9 +35,9 @@ impl Names {
     }
 
     fn has(&self, name: &str) -> bool {
-        let Some(first) = name.as_bytes().first() else { return false };
-        let lengths = self.lengths.get(usize::from(first & 31)).copied().unwrap_or(0);
-        lengths & Self::length(name.len()) != 0 && self.names.iter().any(|known| name.eq_ignore_ascii_case(known))
+        name.as_bytes().first().is_some_and(|first| self.firsts >> (first & 31) & 1 == 1)
+            && self.lengths & Self::length(name.len()) != 0
+            && self.names.iter().any(|known| name.eq_ignore_ascii_case(known))
     }
 }
 
@@ -92,7 +94,7 @@ const fn slot(first: u8, last: u8, length: usize) -> usize {
     ((first & 31) as usize * 37 ^ (last & 31) as usize * 5 ^ length * 97) % SLOTS
 }
 
-const SLOTS: usize = 1024;
+const SLOTS: usize = 512;
 
 /// For each slot the lists that have a name there.
 #[expect(clippy::indexing_slicing, reason = "a constant: out of bounds would not compile")]
