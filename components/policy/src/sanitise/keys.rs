@@ -144,9 +144,7 @@ fn spelled(name: &str) -> Option<String> {
     {
         return Some(bytes.iter().step_by(2).copied().map(char::from).collect());
     }
-    if first_marked(bytes, |piece| piece.equal(0x1b) | piece.equal(b'%') | piece.equal(b'\\')).is_none() {
-        return None;
-    }
+    first_marked(bytes, |piece| piece.equal(0x1b) | piece.equal(b'%') | piece.equal(b'\\'))?;
     let coloured = bytes.contains(&0x1b);
     let escaped = bytes.len() <= 256
         && bytes.windows(3).any(|three| {

@@ -5,15 +5,14 @@
 //! replaced with, and what its place in the event means, is for `sanitise`.
 
 mod encoded;
+mod plain;
 
 use super::anchors::{Anchor, INDEX};
-use super::bytes::{Alphabet, Census, Runs, at, find as find_bytes, is_uuid, member, sub};
-use super::keys::text_may_speak;
+use super::bytes::{Alphabet, Census, Runs, at, find as find_bytes, member, sub};
 use super::shapes::{Check, Shape};
 use super::view::View;
-use super::{checks, context, special};
-use crate::piece::{PIECE, pieces};
-use crate::time;
+use super::{context, special};
+pub(super) use plain::plain;
 
 /// Something to take out of a text: a range of bytes of the original, and the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,71 +93,6 @@ fn searched(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>
             None => break,
         }
     }
-}
-
-/// Whether a text is so short and plain that it needs no search: most values of most events are one word, an id, a hash, a few words.
-pub(super) fn plain(text: &[u8]) -> bool {
-    // The shortest secret with a context, `pin=1234`, is longer.
-    if text.len() < 6 || text.len() == 36 && is_uuid(text) {
-        return true;
-    }
-    if text.len() > 64 {
-        return false;
-    }
-    if is_moment(text) {
-        return true;
-    }
-    // A hash: hexadecimal digits that are no hexadecimal of a text.
-    if let Some(head) = text.first_chunk::<16>()
-        && text.iter().all(|&byte| member(byte, Alphabet::HexLower))
-        && checks::hex(head).is_some_and(|bytes| !bytes.iter().all(|byte| (0x09..0x7f).contains(byte)))
-        && text.iter().any(u8::is_ascii_lowercase)
-    {
-        return true;
-    }
-    plain_words(text)
-}
-
-/// Whether a text of at most 64 bytes is made of short words, as few digits as no card has, and nothing that announces a secret: the
-/// shortest that its own text tells has 14 bytes.
-fn plain_words(text: &[u8]) -> bool {
-    let (mut spaces, mut digits, mut dashes) = (0_u64, 0, 0);
-    for (index, (piece, length)) in pieces(text).enumerate() {
-        let (space, digit, dash) = (piece.equal(b' '), piece.within(b'0', b'9'), piece.equal(b'-'));
-        let letter = piece.within(b'a', b'z') | piece.within(b'A', b'Z');
-        let known = space | digit | dash | letter | piece.equal(b'_') | piece.equal(b'.') | piece.equal(b',');
-        if (known.bits().trailing_ones() as usize) < length {
-            return false;
-        }
-        let place = index * PIECE;
-        spaces |= u64::from(space.bits()) << place;
-        digits += digit.bits().count_ones();
-        dashes |= u64::from(dash.bits()) << place;
-    }
-    // A sign before a word is an option's.
-    if digits > 11 || dashes & (spaces << 1 | 1) != 0 || longest_is(14, !spaces & u64::MAX >> (64 - text.len())) {
-        return false;
-    }
-    // Twelve words of three letters have 47 bytes.
-    text.len() < 47 && (spaces == 0 || !text_may_speak(text))
-}
-
-/// Whether so many bits stand beside each other.
-fn longest_is(least: u32, bits: u64) -> bool {
-    let (mut run, mut length) = (bits, 1);
-    while length < least {
-        let step = length.min(least - length);
-        run &= run >> step;
-        length += step;
-    }
-    run != 0
-}
-
-/// Whether a text is a time as RFC 3339 writes it, to the nanosecond at most.
-fn is_moment(text: &[u8]) -> bool {
-    matches!(text, [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't', ..])
-        && text.len() <= "2026-01-15T12:00:00.123456789+01:00".len()
-        && std::str::from_utf8(text).is_ok_and(|text| time::parse(text).is_some())
 }
 
 /// Searches one view, and tells what it is made of. Where `seams` are given, only what lies across one of them is new.
@@ -422,28 +356,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The last step of [`plain`], byte by byte.
-    fn plain_by_bytes(text: &[u8]) -> bool {
-        let (mut word, mut digits, mut before) = (0, 0, b' ');
-        for &byte in text {
-            match byte {
-                b' ' => word = 0,
-                b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'.' | b',' => word += 1,
-                b'0'..=b'9' => {
-                    word += 1;
-                    digits += 1;
-                }
-                b'-' if before != b' ' => word += 1,
-                _ => return false,
-            }
-            before = byte;
-            if word == 14 || digits == 12 {
-                return false;
-            }
-        }
-        text.len() < 47 && (word == text.len() || !text_may_speak(text))
-    }
-
     /// Whatever announces a secret, and values of the forms that secrets have.
     #[test]
     fn what_is_not_searched_holds_nothing() {
@@ -484,14 +396,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn words_are_told_as_by_looking_at_each_byte(text in "([a-zA-Z0-9_.,-]{0,15} ?){0,5}|[a-z0-9 -]{6,64}|[a-e9 -]{6,50}:?") {
-            let text = text.as_bytes();
-            if (6..=64).contains(&text.len()) {
-                prop_assert_eq!(plain_words(text), plain_by_bytes(text));
-            }
-        }
-
         #[test]
         fn a_moment_holds_nothing(text in "[12][0-9]{3}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][0-2][0-9]:[0-5][0-9])") {
             let mut findings = Vec::new();

@@ -91,7 +91,7 @@ const ALUE: u32 = u32::from_le_bytes(*b"alue");
 
 /// Where a name has its bits in [`LISTS`], whatever its case.
 const fn slot(first: u8, last: u8, length: usize) -> usize {
-    ((first & 31) as usize * 37 ^ (last & 31) as usize * 5 ^ length * 97) % SLOTS
+    (((first & 31) as usize * 37) ^ ((last & 31) as usize * 5) ^ (length * 97)) % SLOTS
 }
 
 const SLOTS: usize = 512;
