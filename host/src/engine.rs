@@ -5,6 +5,7 @@
 //! a component does, a call ends within its limits with an answer or a [`CallError`], and the next call works.
 
 mod bindings;
+mod borrowed;
 mod broadcaster;
 mod event_log;
 mod imports;

@@ -83,6 +83,7 @@ impl Classes {
         self.carve(bytes)
     }
 
+    #[cold]
     fn carve(&mut self, bytes: usize) -> *mut u8 {
         if self.left < bytes {
             // What is left of the chunk before, at most one block's size, is given up.

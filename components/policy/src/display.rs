@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use crate::fields::Fields;
+use crate::body::Body;
 use crate::text;
-use crate::words::{Display, Event};
+use crate::words::Display;
 
 /// Graphemes of a sentence.
 pub const MAX_TEXT: usize = 120;
@@ -16,7 +16,8 @@ const MAX_ICON: usize = 4;
 
 /// Word an event, in the words of the user's rules where they gave some.
 #[must_use]
-pub fn display(event: &Event, given: Option<&Display>) -> Display {
+pub fn display(body: &Body, given: Option<&Display>) -> Display {
+    let event = body.event();
     let given = |field: fn(&Display) -> &String, graphemes: usize| {
         let text = text::clean(field(given?));
         let text = text::cut(text.trim(), graphemes);
@@ -26,7 +27,7 @@ pub fn display(event: &Event, given: Option<&Display>) -> Display {
         icon: given(|d| &d.icon, MAX_ICON).unwrap_or_else(|| icon(&event.event_type).to_owned()),
         label: given(|d| &d.label, MAX_LABEL).unwrap_or_else(|| label(&event.event_type)),
         text: given(|d| &d.text, MAX_TEXT).unwrap_or_else(|| {
-            let sentence = sentence(event);
+            let sentence = sentence(body);
             match text::cut(&sentence, MAX_TEXT) {
                 Cow::Borrowed(whole) if whole.len() == sentence.len() => sentence,
                 cut => cut.into_owned(),
@@ -72,11 +73,14 @@ fn label(event_type: &str) -> String {
             c => label.push(c),
         }
     }
-    text::cut(&label, MAX_LABEL).into_owned()
+    match text::cut(&label, MAX_LABEL) {
+        Cow::Borrowed(whole) if whole.len() == label.len() => label,
+        cut => cut.into_owned(),
+    }
 }
 
-fn sentence(event: &Event) -> String {
-    let fields = Fields::read(&event.data);
+fn sentence(body: &Body) -> String {
+    let (event, fields) = (body.event(), body.fields());
     let agent_id = || event.agent_id.as_deref().map(text::clean).filter(|id| !id.trim().is_empty());
     let agent = || fields.text(&["agent", "agent_name"]).or_else(agent_id);
     let name = || fields.text(&["name"]).or_else(agent_id);
@@ -153,11 +157,12 @@ fn of_agent(name: Option<Cow<'_, str>>, does: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::{Event, Shown};
     use proptest::prelude::*;
     use unicode_segmentation::UnicodeSegmentation;
 
-    fn event(event_type: &str, agent_id: Option<&str>, data: &str) -> Event {
-        Event {
+    fn event(event_type: &str, agent_id: Option<&str>, data: &str) -> Body {
+        let event = Event {
             seq: 1,
             id: "1".to_owned(),
             event_type: event_type.to_owned(),
@@ -166,7 +171,8 @@ mod tests {
             timestamp: "2024-01-15T10:30:00Z".to_owned(),
             data: data.to_owned(),
             ..Event::default()
-        }
+        };
+        Body::new(Shown { event, display: None })
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! text and nothing built, since most of what an event carries is passed on unread.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::json::Json;
+use crate::piece::first_marked;
 use crate::{scan, text};
 
 /// Members that are looked at; what an event says in its first ones is what it is about.
@@ -12,22 +14,35 @@ const MAX_MEMBERS: usize = 256;
 /// Bytes of a number that is taken for an amount of something.
 const MAX_NUMBER: usize = 24;
 
-/// The fields, each as it is written.
-pub struct Fields<'a>(Vec<(&'a str, &'a str)>);
+/// Where the members of a data object stand in its text, in order.
+pub struct Members(Vec<(Range<usize>, Range<usize>)>);
 
-impl<'a> Fields<'a> {
-    /// Walk over a JSON object that was checked before it was stored; anything else has no fields.
+impl Members {
+    /// Walk over a JSON object that was checked before it was stored; anything else has no members.
     #[must_use]
-    pub fn read(data: &'a str) -> Self {
-        let mut members = Vec::with_capacity(8);
+    pub fn of(data: &str) -> Self {
+        let mut members = Vec::with_capacity(16);
         scan::members(data, |key, value| {
-            if members.len() < MAX_MEMBERS {
-                members.push((key, value));
-            }
+            members.push((key, value));
+            members.len() < MAX_MEMBERS
         });
         Self(members)
     }
 
+    /// The members as fields of the text that they were found in.
+    #[must_use]
+    pub fn fields<'a>(&'a self, data: &'a str) -> Fields<'a> {
+        Fields { data, members: &self.0 }
+    }
+}
+
+/// The fields, each as it is written.
+pub struct Fields<'a> {
+    data: &'a str,
+    members: &'a [(Range<usize>, Range<usize>)],
+}
+
+impl<'a> Fields<'a> {
     /// The first of these fields that says something, as display text: a string that is not blank, or a number.
     #[must_use]
     pub fn text(&self, names: &[&str]) -> Option<Cow<'a, str>> {
@@ -43,13 +58,17 @@ impl<'a> Fields<'a> {
 
     /// The last of duplicates counts, as in JavaScript.
     fn raw(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value)
+        let is_it = |key: &Range<usize>| {
+            key.len() == name.len() && self.data.as_bytes().get(key.clone()) == Some(name.as_bytes())
+        };
+        let (_, value) = self.members.iter().rev().find(|(key, _)| is_it(key))?;
+        self.data.get(value.clone())
     }
 }
 
 fn as_text(raw: &str) -> Option<Cow<'_, str>> {
     match raw.as_bytes().first()? {
-        b'"' if raw.contains('\\') => match Json::parse(raw, 1) {
+        b'"' if first_marked(raw.as_bytes(), |piece| piece.equal(b'\\')).is_some() => match Json::parse(raw, 1) {
             Ok(Json::String(text)) => not_blank(Cow::Owned(text::clean(&text).into_owned())),
             _ => None,
         },
@@ -72,9 +91,9 @@ mod tests {
 
     #[test]
     fn texts_and_numbers_are_read_and_nothing_else() {
-        let fields = Fields::read(
-            r#"{"a":"one","b":2.50,"c":"","d":" \t","e":null,"f":true,"g":{"a":"x"},"h":["a"],"i":"\u001b[31mred\"","j":" x ","a":"last"}"#,
-        );
+        let data = r#"{"a":"one","b":2.50,"c":"","d":" \t","e":null,"f":true,"g":{"a":"x"},"h":["a"],"i":"\u001b[31mred\"","j":" x ","a":"last"}"#;
+        let members = Members::of(data);
+        let fields = members.fields(data);
         assert_eq!(fields.text(&["a"]).as_deref(), Some("last"));
         assert_eq!(fields.text(&["b"]).as_deref(), Some("2.50"));
         for name in ["c", "d", "e", "f", "g", "h", "missing"] {
@@ -83,6 +102,6 @@ mod tests {
         assert_eq!(fields.text(&["i"]).as_deref(), Some("red\""));
         assert_eq!(fields.text(&["c", "missing", "j"]).as_deref(), Some("x"));
         assert_eq!(fields.number(&["a", "b"]).as_deref(), Some("2.50"));
-        assert!(Fields::read("not json").text(&["a"]).is_none());
+        assert!(Members::of("not json").fields("not json").text(&["a"]).is_none());
     }
 }

@@ -77,7 +77,8 @@ impl<'a> Json<'a> {
     pub fn parse(text: &'a str, max_depth: usize) -> Result<Json<'a>, JsonError> {
         let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
         reader.skip_space();
-        let value = reader.value(max_depth)?;
+        let mut value = Json::Null;
+        reader.value(&mut value, max_depth)?;
         reader.skip_space();
         if reader.at < reader.bytes.len() {
             return Err(reader.syntax("expected the end of the text"));
@@ -222,10 +223,17 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// Values are read into their places: a value that is handed back, and then moved, is written in small parts and read again as a
+/// whole at once, for which a processor waits.
 struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+}
+
+/// Puts a value where a null was, which needs no look at what is to be dropped.
+fn fill<'a>(place: &mut Json<'a>, value: Json<'a>) {
+    std::mem::forget(std::mem::replace(place, value));
 }
 
 impl<'a> Reader<'a> {
@@ -251,23 +259,27 @@ impl<'a> Reader<'a> {
         there
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+    fn value(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
         match self.peek() {
-            Some(b'"') => Ok(Json::String(self.string()?)),
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.literal("true", Json::Bool(true)),
-            Some(b'f') => self.literal("false", Json::Bool(false)),
-            Some(b'n') => self.literal("null", Json::Null),
+            Some(b'"') => {
+                fill(place, Json::String(Cow::Borrowed("")));
+                if let Json::String(text) = place { self.string(text) } else { Ok(()) }
+            }
+            Some(b'{') => self.object(place, depth),
+            Some(b'[') => self.array(place, depth),
+            Some(b'-' | b'0'..=b'9') => self.number(place),
+            Some(b't') => self.literal("true", Json::Bool(true), place),
+            Some(b'f') => self.literal("false", Json::Bool(false), place),
+            Some(b'n') => self.literal("null", Json::Null, place),
             _ => Err(self.syntax("expected a value")),
         }
     }
 
-    fn literal(&mut self, word: &'static str, value: Json<'a>) -> Result<Json<'a>, JsonError> {
+    fn literal(&mut self, word: &'static str, value: Json<'a>, place: &mut Json<'a>) -> Result<(), JsonError> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             self.at += word.len();
-            Ok(value)
+            fill(place, value);
+            Ok(())
         } else {
             Err(self.syntax("expected a value"))
         }
@@ -277,20 +289,23 @@ impl<'a> Reader<'a> {
         depth.checked_sub(1).ok_or(JsonError { at: self.at, kind: JsonErrorKind::TooDeep })
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+    fn array(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
         let depth = self.deeper(depth)?;
         self.at += 1;
-        let mut items = Vec::new();
+        fill(place, Json::Array(Vec::new()));
+        let Json::Array(items) = place else { return Ok(()) };
         self.skip_space();
         if self.take(b']') {
-            return Ok(Json::Array(items));
+            return Ok(());
         }
         loop {
             self.skip_space();
-            items.push(self.value(depth)?);
+            items.push(Json::Null);
+            let Some(item) = items.last_mut() else { return Ok(()) };
+            self.value(item, depth)?;
             self.skip_space();
             if self.take(b']') {
-                return Ok(Json::Array(items));
+                return Ok(());
             }
             if !self.take(b',') {
                 return Err(self.syntax("expected `,` or `]`"));
@@ -298,29 +313,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
+    fn object(&mut self, place: &mut Json<'a>, depth: usize) -> Result<(), JsonError> {
         let depth = self.deeper(depth)?;
         self.at += 1;
         self.skip_space();
         if self.take(b'}') {
-            return Ok(Json::Object(Vec::new()));
+            fill(place, Json::Object(Vec::new()));
+            return Ok(());
         }
-        let mut members = Vec::with_capacity(8);
+        fill(place, Json::Object(Vec::with_capacity(8)));
+        let Json::Object(members) = place else { return Ok(()) };
         loop {
             self.skip_space();
             if self.peek() != Some(b'"') {
                 return Err(self.syntax("expected a member name"));
             }
-            let key = self.string()?;
+            members.push((Cow::Borrowed(""), Json::Null));
+            let Some((key, value)) = members.last_mut() else { return Ok(()) };
+            self.string(key)?;
             self.skip_space();
             if !self.take(b':') {
                 return Err(self.syntax("expected `:`"));
             }
             self.skip_space();
-            members.push((key, self.value(depth)?));
+            self.value(value, depth)?;
             self.skip_space();
             if self.take(b'}') {
-                return Ok(Json::Object(members));
+                return Ok(());
             }
             if !self.take(b',') {
                 return Err(self.syntax("expected `,` or `}`"));
@@ -338,7 +357,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<Json<'a>, JsonError> {
+    fn number(&mut self, place: &mut Json<'a>) -> Result<(), JsonError> {
         let start = self.at;
         self.take(b'-');
         if !self.take(b'0') {
@@ -360,7 +379,8 @@ impl<'a> Reader<'a> {
         if (exponent || number.len() > 308) && !number.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(JsonError { at: start, kind: JsonErrorKind::HugeNumber });
         }
-        Ok(Json::Number(number))
+        fill(place, Json::Number(number));
+        Ok(())
     }
 
     /// Only ever called on the borders of ASCII bytes, hence always on character borders.
@@ -368,25 +388,25 @@ impl<'a> Reader<'a> {
         self.text.get(start..end).unwrap_or_default()
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
+    fn string(&mut self, place: &mut Cow<'a, str>) -> Result<(), JsonError> {
         self.at += 1;
         let start = self.at;
         let end = self.plain()?;
         if self.peek() == Some(b'"') {
             self.at += 1;
-            return Ok(Cow::Borrowed(self.slice(start, end)));
+            *place = Cow::Borrowed(self.slice(start, end));
+            return Ok(());
         }
         let mut text = String::with_capacity(end - start + 16);
         text.push_str(self.slice(start, end));
-        loop {
-            if self.take(b'"') {
-                return Ok(Cow::Owned(text));
-            }
+        while !self.take(b'"') {
             text.push(self.escape()?);
             let start = self.at;
             let end = self.plain()?;
             text.push_str(self.slice(start, end));
         }
+        *place = Cow::Owned(text);
+        Ok(())
     }
 
     /// Moves to the next quote or backslash and gives its place.

@@ -2,7 +2,9 @@
 //! and end. It never recurses, never looks at a byte twice, and does not judge what is inside a value: what matters is
 //! parsed with [`crate::json`] afterwards.
 
-use crate::piece::first_marked;
+use std::ops::Range;
+
+use crate::piece::{PIECE, Piece, first_marked, pieces};
 
 /// The text is not what it should be at this byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,28 +122,101 @@ pub fn elements<'a>(text: &'a str, mut visit: impl FnMut(&'a str) -> bool) -> Re
     if walk.at == text.len() { Ok(()) } else { Err(walk.error()) }
 }
 
-/// The members of the object that the text is: each key without its quotes as it is written (escapes and all), and each
-/// value as it is written. Stops in silence where the text is not JSON: for text that was checked before.
-pub fn members<'a>(text: &'a str, mut visit: impl FnMut(&'a str, &'a str)) {
-    let mut walk = Walk { text, at: 0 };
-    if !walk.eat(b'{') {
+/// Where the members of the object that the text is stand: each key without its quotes as it is written (escapes and all), and
+/// each value as it is written; `visit` stops the walk by answering false. Stops in silence where the text is not JSON: for text
+/// that was checked before.
+pub fn members(text: &str, mut visit: impl FnMut(Range<usize>, Range<usize>) -> bool) {
+    let bytes = text.as_bytes();
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
         return;
     }
-    loop {
-        walk.space();
-        if walk.byte() != Some(b'"') {
-            return;
+    let mut strings = Strings::default();
+    // Open brackets, the start of the member that is being read, and its colon.
+    let (mut open, mut start, mut colon) = (0_usize, 0, None);
+    for (index, (piece, _)) in pieces(bytes).enumerate() {
+        let outside = !strings.within(piece);
+        let opening = piece.folded().equal(b'{').bits() & outside;
+        let closing = piece.folded().equal(b'}').bits() & outside;
+        let commas = piece.equal(b',').bits() & outside;
+        let mut signs = opening | closing | commas | piece.equal(b':').bits() & outside;
+        while signs != 0 {
+            let at = index * PIECE + signs.trailing_zeros() as usize;
+            let sign = signs & signs.wrapping_neg();
+            signs ^= sign;
+            if sign & opening != 0 {
+                open += 1;
+                if open == 1 {
+                    start = at + 1;
+                }
+                continue;
+            }
+            if open != 1 {
+                open = open.saturating_sub(usize::from(sign & closing != 0));
+                continue;
+            }
+            if sign & (closing | commas) == 0 {
+                colon = colon.or(Some(at));
+                continue;
+            }
+            // The end of a member.
+            let Some(colon) = colon.take() else { return };
+            let (key, value) = (trimmed(bytes, start..colon), trimmed(bytes, colon + 1..at));
+            let is_quoted =
+                key.len() > 1 && bytes.get(key.start) == Some(&b'"') && bytes.get(key.end - 1) == Some(&b'"');
+            let goes_on = is_quoted && !value.is_empty() && visit(key.start + 1..key.end - 1, value);
+            if !goes_on || sign & commas == 0 {
+                return;
+            }
+            start = at + 1;
         }
-        let Ok(key) = walk.string() else { return };
-        let Some(key) = key.get(1..key.len() - 1) else { return };
-        if !walk.eat(b':') {
-            return;
+    }
+}
+
+/// A range without the white space at its ends.
+fn trimmed(bytes: &[u8], range: Range<usize>) -> Range<usize> {
+    let (mut start, mut end) = (range.start, range.end);
+    while start < end && bytes.get(start).is_some_and(u8::is_ascii_whitespace) {
+        start += 1;
+    }
+    while start < end && bytes.get(end - 1).is_some_and(u8::is_ascii_whitespace) {
+        end -= 1;
+    }
+    start..end
+}
+
+/// Tells piece by piece which bytes of a JSON text are within strings.
+#[derive(Default)]
+struct Strings {
+    /// All bits while the next piece begins within a string.
+    inside: u32,
+    /// 1 while the next piece begins with a byte that is escaped.
+    escaped: u32,
+}
+
+impl Strings {
+    /// A bit for each byte from a string's first quote to the last before its second.
+    fn within(&mut self, piece: Piece) -> u32 {
+        let mut quotes = piece.equal(b'"').bits();
+        let mut backslashes = piece.equal(b'\\').bits();
+        if backslashes | self.escaped != 0 {
+            let mut escaped = self.escaped;
+            backslashes &= !escaped;
+            while backslashes != 0 {
+                let first = backslashes & backslashes.wrapping_neg();
+                escaped |= first << 1;
+                backslashes &= !(first | first << 1);
+            }
+            quotes &= !escaped;
+            self.escaped = escaped >> PIECE & 1;
         }
-        let Ok(value) = walk.value() else { return };
-        visit(key, value);
-        if !walk.eat(b',') {
-            return;
-        }
+        // Whether the number of quotes up to each byte is odd.
+        let mut odd = quotes ^ quotes << 1;
+        odd ^= odd << 2;
+        odd ^= odd << 4;
+        odd ^= odd << 8;
+        let within = odd ^ self.inside;
+        self.inside = if within >> (PIECE - 1) & 1 == 1 { u32::MAX } else { 0 };
+        within
     }
 }
 
@@ -165,6 +240,19 @@ mod tests {
         assert_eq!(list(" [ 1 , {\"a\":[1,\"]\"]} ,\"x\\\"]\"] "), Ok(vec!["1", "{\"a\":[1,\"]\"]}", "\"x\\\"]\""]));
         for text in ["", "{}", "[", "[1", "[1,", "[1,]", "[,]", "[1]]", "[1] 2", "[\"a]", "[{]", "[1 2]", "[\"\\"] {
             assert!(list(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_escape_may_stand_across_two_pieces() {
+        for length in 0..40 {
+            let text = format!(r#"{{"{}\"":"\\","b":["}}\\\"]"],"c":1}}"#, "x".repeat(length));
+            let mut found = Vec::new();
+            members(&text, |_, value| {
+                found.push(text.get(value).unwrap_or_default());
+                true
+            });
+            assert_eq!(found, [r#""\\""#, r#"["}\\\"]"]"#, "1"], "{text}");
         }
     }
 
@@ -203,9 +291,11 @@ mod tests {
             let text = serde_json::Value::from(object.clone()).to_string();
             let mut found = serde_json::Map::new();
             members(&text, |key, value| {
+                let (key, value) = (text.get(key).unwrap_or_default(), text.get(value).unwrap_or_default());
                 if let (Ok(key), Ok(value)) = (serde_json::from_str(&format!("\"{key}\"")), serde_json::from_str(value)) {
                     found.insert(key, value);
                 }
+                true
             });
             prop_assert_eq!(found, object);
         }
@@ -213,7 +303,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_fail(text in "[\\[\\]{}\",:\\\\ a1é]{0,40}") {
             let _ = list(&text);
-            members(&text, |_, _| ());
+            members(&text, |key, value| text.get(key).is_some() && text.get(value).is_some());
         }
     }
 }

@@ -37,7 +37,6 @@ impl Stamp {
 
     /// A UUIDv7 greater than all given before.
     pub fn id(&mut self) -> String {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let random = self.next;
         self.next = (self.next + self.step) & ((1 << RANDOM_BITS) - 1);
 
@@ -45,18 +44,28 @@ impl Stamp {
         let rand_a = random >> 62;
         let rand_b = random & ((1 << 62) - 1);
         let bits = (time << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b;
-
-        let mut id = String::with_capacity(36);
-        for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                id.push('-');
-            }
-            for digit in [byte >> 4, byte & 0xf] {
-                id.push(char::from(HEX.get(usize::from(digit)).copied().unwrap_or(b'0')));
-            }
-        }
-        id
+        let [a, b, c, d] = [96, 64, 32, 0].map(|shift| digits(u32::try_from(bits >> shift & 0xffff_ffff).unwrap_or(0)));
+        let ([a1, a2, a3, a4, a5, a6, a7, a8], [b1, b2, b3, b4, b5, b6, b7, b8]) = (a, b);
+        let ([c1, c2, c3, c4, c5, c6, c7, c8], [d1, d2, d3, d4, d5, d6, d7, d8]) = (c, d);
+        let id = [
+            [a1, a2, a3, a4, a5, a6, a7, a8, b'-', b1, b2, b3],
+            [b4, b'-', b5, b6, b7, b8, b'-', c1, c2, c3, c4, b'-'],
+            [c5, c6, c7, c8, d1, d2, d3, d4, d5, d6, d7, d8],
+        ];
+        String::from_utf8(id.concat()).unwrap_or_default()
     }
+}
+
+/// The eight hexadecimal digits of a number.
+fn digits(number: u32) -> [u8; 8] {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let mut digits = u64::from(number);
+    // Each digit gets a byte of its own, the first the highest.
+    for (shift, kept) in [(16, 0x0000_ffff_0000_ffff), (8, 0x00ff_00ff_00ff_00ff), (4, 0x0f0f_0f0f_0f0f_0f0f)] {
+        digits = (digits | digits << shift) & kept;
+    }
+    let letters = (digits + 6 * EACH) >> 4 & EACH;
+    (digits + u64::from(b'0') * EACH + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
 #[cfg(test)]

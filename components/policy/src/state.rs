@@ -66,7 +66,7 @@ impl State {
             self.errors += 1;
         }
         self.agents.fold(body);
-        self.tasks.fold(event);
+        self.tasks.fold(body);
     }
 
     /// There is nothing to fold up to here.

@@ -8,6 +8,7 @@ use wasmtime::Store;
 
 use super::bindings::broadcaster::exports::activity::broadcast::broadcaster::Guest;
 use super::bindings::broadcaster::{BroadcasterComponent, BroadcasterComponentPre};
+use super::borrowed::Functions;
 use super::instance::{CallError, Instance, World};
 use super::sandbox::{State, new_store};
 use super::words::{
@@ -26,17 +27,24 @@ pub struct BroadcasterWorld {
 }
 
 impl World for BroadcasterWorld {
-    type Exports = BroadcasterComponent;
+    type Exports = Exports;
 
     fn store(&self) -> Store<State> {
         new_store(self.pre.engine(), None)
     }
 
-    fn start(&self, store: &mut Store<State>) -> wasmtime::Result<BroadcasterComponent> {
-        let exports = self.pre.instantiate(&mut *store)?;
-        exports.activity_broadcast_broadcaster().call_configure(store, &(&self.settings).into())?;
-        Ok(exports)
+    fn start(&self, store: &mut Store<State>) -> wasmtime::Result<Exports> {
+        let instance = self.pre.instance_pre().instantiate(&mut *store)?;
+        let component = BroadcasterComponent::new(&mut *store, &instance)?;
+        component.activity_broadcast_broadcaster().call_configure(&mut *store, &(&self.settings).into())?;
+        Ok(Exports { component, given_events: Functions::of(&instance, store)? })
     }
+}
+
+/// What an instance is called by.
+pub struct Exports {
+    component: BroadcasterComponent,
+    given_events: Functions,
 }
 
 /// One instance; it lives on one thread.
@@ -48,7 +56,14 @@ pub struct Broadcaster {
 #[expect(clippy::missing_errors_doc, reason = "said once, above")]
 impl Broadcaster {
     fn call<R>(&mut self, call: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<R>) -> Result<R, CallError> {
-        self.instance.call(|exports, store| call(exports.activity_broadcast_broadcaster(), store))
+        self.instance.call(|exports, store| call(exports.component.activity_broadcast_broadcaster(), store))
+    }
+
+    fn give_events<R>(
+        &mut self,
+        call: impl FnOnce(&Functions, &mut Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<R, CallError> {
+        self.instance.call(|exports, store| call(&exports.given_events, store))
     }
 
     // ------------------------------------------------------------------------------------------ what clients say
@@ -91,13 +106,13 @@ impl Broadcaster {
     /// Writes frames for one client, one an item; an empty one is not sent.
     pub fn render(&mut self, lane: &LaneKey, items: &[Item]) -> Result<Vec<String>, CallError> {
         let (lane, items) = (lane.into(), all(items));
-        self.call(|guest, store| guest.call_render(store, &lane, &items))
+        self.give_events(|guest, store| guest.render(store, &lane, &items))
     }
 
     /// Writes events as the payloads of a history page.
     pub fn payloads(&mut self, events: &[Shown]) -> Result<Vec<String>, CallError> {
         let events = all(events);
-        self.call(|guest, store| guest.call_payloads(store, &events))
+        self.give_events(|guest, store| guest.payloads(store, &events))
     }
 
     /// Writes a `skipped` as the payload of a history page.
@@ -122,7 +137,7 @@ impl Broadcaster {
     /// Events that were committed, in seq order. At most 256 KiB a call.
     pub fn publish(&mut self, events: &[Shown], head: Seq, now: MonotonicMs) -> Result<Output, CallError> {
         let events = all(events);
-        self.call(|guest, store| guest.call_publish(store, &events, head, now)).map(Into::into)
+        self.give_events(|guest, store| guest.publish(store, &events, head, now)).map(Into::into)
     }
 
     /// Time has passed.
@@ -135,7 +150,7 @@ impl Broadcaster {
     /// Takes events into the state without sending anything.
     pub fn fold(&mut self, events: &[Shown], head: Seq) -> Result<(), CallError> {
         let events = all(events);
-        self.call(|guest, store| guest.call_fold(store, &events, head))
+        self.give_events(|guest, store| guest.fold(store, &events, head))
     }
 
     /// The state as the JSON object of `GET /api/state`.

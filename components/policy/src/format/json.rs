@@ -172,8 +172,7 @@ fn write_cursor(epoch: &str, seq: Seq, out: &mut String) {
 
 /// Data as it was stored, on one line: a line break outside of a string would end a line of an event stream.
 fn write_data(data: &str, out: &mut String) {
-    // All bytes are looked at, without a way out, since that is many bytes at a time.
-    let has_break = data.bytes().fold(false, |found, b| found | (b == b'\n') | (b == b'\r'));
+    let has_break = first_marked(data.as_bytes(), |piece| piece.equal(b'\n') | piece.equal(b'\r')).is_some();
     if !(data.starts_with('{') && data.ends_with('}')) {
         out.push_str("{}");
     } else if has_break {

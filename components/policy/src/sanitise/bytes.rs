@@ -3,7 +3,7 @@
 //! Always true: none of these panics, and each looks at a byte of its input at most a fixed number of times. What the answers mean for
 //! a finding is for others.
 
-use crate::piece::{PIECE, Piece, pieces};
+use crate::piece::{Marks, PIECE, Piece, pieces};
 
 /// Counts the bytes that are looked at, for the test that the worst text costs no square.
 #[cfg(test)]
@@ -212,12 +212,31 @@ impl Census {
         }
         self.longest = self.longest.max(*stretch);
         self.bracket |= piece.equal(b'[').bits() != 0;
-        let brackets = piece.equal(b'[') | piece.equal(b']') | piece.equal(b'(') | piece.equal(b'|');
-        let signs = piece.equal(b'=') | piece.equal(b':') | piece.equal(b',') | piece.equal(b'>');
-        self.sign |= (brackets | signs | piece.equal(OTHER_BYTE)).bits() != 0;
+        self.sign |= signs_between(piece).bits() != 0;
         self.escape |= (piece.equal(b'%') | piece.equal(b'\\') | piece.equal(b'&')).bits() != 0;
         self.line_end |= (piece.equal(b'\n') | piece.equal(b'\r')).bits() != 0;
     }
+}
+
+/// How many ASCII letters a text begins with.
+pub(super) fn letters(bytes: &[u8]) -> usize {
+    let mut count = 0;
+    for (piece, _) in pieces(bytes) {
+        let run = piece.folded().within(b'a', b'z').bits().trailing_ones() as usize;
+        count += run;
+        if run < PIECE {
+            break;
+        }
+    }
+    count
+}
+
+/// Signs that may stand between a name and its value.
+#[inline]
+pub(super) fn signs_between(piece: Piece) -> Marks {
+    let brackets = piece.equal(b'[') | piece.equal(b']') | piece.equal(b'(') | piece.equal(b'|');
+    let signs = piece.equal(b'=') | piece.equal(b':') | piece.equal(b',') | piece.equal(b'>');
+    brackets | signs | piece.equal(OTHER_BYTE)
 }
 
 /// How many different bytes there are.

@@ -11,6 +11,7 @@ mod nouns;
 
 use super::view::View;
 use super::words;
+use crate::piece::first_marked;
 use gate::may_speak;
 pub(super) use gate::text_may_speak;
 use name::Words;
@@ -34,6 +35,26 @@ pub(super) enum Key {
 /// Names of secrets in other languages, as they stand before letters are folded.
 const FOREIGN: [&str; 9] =
     ["пароль", "парола", "密码", "密碼", "パスワード", "비밀번호", "кодовое слово", "секрет", "סיסמה"];
+
+/// Names that are in so many events, and begin so much like a secret's, that they are known without being read.
+const COMMON: [&str; 16] = [
+    "agent",
+    "agent_id",
+    "agent_name",
+    "agents",
+    "client",
+    "content",
+    "context",
+    "event",
+    "parent",
+    "price",
+    "priority",
+    "reason",
+    "response",
+    "session",
+    "task",
+    "version",
+];
 
 /// Words after a noun which leave it what it is: `password_confirmation`, `token_value`, `API_KEY_PROD`.
 fn keeps(word: &str) -> bool {
@@ -65,7 +86,11 @@ pub(super) fn classify(name: &str) -> Key {
         return classify(&joined);
     }
     // A name that was a secret itself names nothing any more.
-    if name.len() < 2 || !may_speak(name.as_bytes()) || name.contains("[redacted:") {
+    if name.len() < 2
+        || !may_speak(name.as_bytes())
+        || COMMON.contains(&name)
+        || name.contains('[') && name.contains("[redacted:")
+    {
         return Key::Plain;
     }
     if !name.is_ascii() && FOREIGN.iter().any(|word| name.to_lowercase().contains(word)) {
@@ -119,6 +144,7 @@ fn spelled(name: &str) -> Option<String> {
     {
         return Some(bytes.iter().step_by(2).copied().map(char::from).collect());
     }
+    first_marked(bytes, |piece| piece.equal(0x1b) | piece.equal(b'%') | piece.equal(b'\\'))?;
     let coloured = bytes.contains(&0x1b);
     let escaped = bytes.len() <= 256
         && bytes.windows(3).any(|three| {

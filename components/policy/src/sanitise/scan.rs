@@ -5,14 +5,14 @@
 //! replaced with, and what its place in the event means, is for `sanitise`.
 
 mod encoded;
+mod plain;
 
 use super::anchors::{Anchor, INDEX};
-use super::bytes::{Alphabet, Census, Runs, at, find as find_bytes, is_uuid, member, sub};
-use super::keys::text_may_speak;
+use super::bytes::{Alphabet, Census, Runs, at, find as find_bytes, member, sub};
 use super::shapes::{Check, Shape};
 use super::view::View;
-use super::{checks, context, special};
-use crate::time;
+use super::{context, special};
+pub(super) use plain::plain;
 
 /// Something to take out of a text: a range of bytes of the original, and the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,9 @@ const MOST_FINDINGS: usize = 256;
 pub(super) fn find(text: &str, depth: Depth) -> Vec<Finding> {
     let mut findings = Vec::new();
     layered(text, depth, LAYERS, &mut findings);
+    if findings.is_empty() {
+        return findings;
+    }
     let mut merged = merge(findings);
     // Behind so many there may be more than a scan looks at.
     if merged.len() == MOST_FINDINGS
@@ -90,55 +93,6 @@ fn searched(text: &str, depth: Depth, layers: usize, findings: &mut Vec<Finding>
             None => break,
         }
     }
-}
-
-/// Whether a text is so short and plain that it needs no search: most values of most events are one word, an id, a hash, a few words.
-fn plain(text: &[u8]) -> bool {
-    // The shortest secret with a context, `pin=1234`, is longer.
-    if text.len() < 6 || text.len() == 36 && is_uuid(text) {
-        return true;
-    }
-    if text.len() > 64 {
-        return false;
-    }
-    if is_moment(text) {
-        return true;
-    }
-    // A hash: hexadecimal digits that are no hexadecimal of a text.
-    if let Some(head) = text.first_chunk::<16>()
-        && text.iter().all(|&byte| member(byte, Alphabet::HexLower))
-        && checks::hex(head).is_some_and(|bytes| !bytes.iter().all(|byte| (0x09..0x7f).contains(byte)))
-        && text.iter().any(u8::is_ascii_lowercase)
-    {
-        return true;
-    }
-    // Short words, as few digits as no card has, nothing that announces a secret: the shortest that its own text tells has 14 bytes.
-    let (mut word, mut digits, mut before) = (0, 0, b' ');
-    for &byte in text {
-        match byte {
-            b' ' => word = 0,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'.' | b',' => word += 1,
-            b'0'..=b'9' => {
-                word += 1;
-                digits += 1;
-            }
-            b'-' if before != b' ' => word += 1,
-            _ => return false,
-        }
-        before = byte;
-        if word == 14 || digits == 12 {
-            return false;
-        }
-    }
-    // Twelve words of three letters have 47 bytes.
-    text.len() < 47 && (word == text.len() || !text_may_speak(text))
-}
-
-/// Whether a text is a time as RFC 3339 writes it, to the nanosecond at most.
-fn is_moment(text: &[u8]) -> bool {
-    matches!(text, [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't', ..])
-        && text.len() <= "2026-01-15T12:00:00.123456789+01:00".len()
-        && std::str::from_utf8(text).is_ok_and(|text| time::parse(text).is_some())
 }
 
 /// Searches one view, and tells what it is made of. Where `seams` are given, only what lies across one of them is new.

@@ -8,13 +8,14 @@ mod likely;
 mod names;
 
 use super::keys::{Key, classify, describes};
-use super::scan::{Depth, find};
+use super::scan::{Depth, find, plain};
 use super::{MOST_REPORTED, Redaction, checks, is_marker, marker, redact, values};
+use crate::cursor::write_number;
 use crate::json::Json;
 use crate::piece::first_marked;
 use likely::{inherit, is_aws_id, is_aws_secret, is_public, maybe, maybe_of, number_kind, pair_value};
 use names::{
-    is_arguments, is_command, is_header_list, is_login, is_role, is_role_secret, is_value_name, named_secret,
+    Lists, is_arguments, is_command, is_header_list, is_login, is_role, is_role_secret, is_value_name, named_secret,
     speaks_of_names, tells_of_tokens,
 };
 use std::borrow::Cow;
@@ -36,6 +37,9 @@ pub(super) fn walk(value: &mut Json<'_>, root: &str, redacted: &mut Vec<Redactio
 
 /// Cleans one text.
 pub(super) fn text(text: &str, path: &str, redacted: &mut Vec<Redaction>) -> Option<String> {
+    if plain(text.as_bytes()) {
+        return None;
+    }
     let mut walk = Walk { path: path.to_owned(), redacted, layers: JSON_LAYERS, changed: false };
     walk.text(text)
 }
@@ -87,6 +91,7 @@ impl Walk<'_> {
             Key::Secret { kind, .. } if !text.trim().is_empty() && !is_marker(text) && !is_public(text, kind) => kind,
             Key::Maybe(kind) if !text.contains("[redacted:") && maybe(text, kind, login) => kind,
             Key::Secret { .. } if is_marker(text) => return None,
+            _ if plain(text.as_bytes()) => return None,
             _ => return self.text(text),
         };
         let found = find(text, Depth::Everything);
@@ -135,17 +140,20 @@ impl Walk<'_> {
     }
 
     fn object(&mut self, members: &mut [(Cow<'_, str>, Json<'_>)], inherited: Key) {
-        let named = named_secret(members);
+        let known = Lists::of(members);
+        let named = if known.values() { named_secret(members) } else { Key::Plain };
         let lists = members.iter().any(|(_, value)| matches!(value, Json::Array(_)));
-        let command =
-            members.iter().filter(|_| lists).find_map(|(key, value)| value.as_str().filter(|_| is_command(key)));
+        let command = members
+            .iter()
+            .filter(|_| lists && known.commands())
+            .find_map(|(key, value)| value.as_str().filter(|_| is_command(key)));
         let command = command.filter(|command| command.len() < 64).map(str::to_owned);
         let jwk = members.iter().any(|(key, value)| key == "kty" && value.as_str().is_some());
         let aws = members.iter().any(|(_, value)| value.as_str().is_some_and(is_aws_id));
-        let login = members.iter().any(|(key, _)| is_login(key));
-        let coin = members.iter().any(|(key, _)| tells_of_tokens(key));
+        let login = known.logins() && members.iter().any(|(key, _)| is_login(key));
+        let coin = known.tokens() && members.iter().any(|(key, _)| tells_of_tokens(key));
         let told = speaks_of_names(self.name());
-        let role = members.iter().any(|(key, _)| is_role(key));
+        let role = known.roles() && members.iter().any(|(key, _)| is_role(key));
         for (key, value) in members {
             let mut state = classify(key);
             if state == Key::Plain && inherited != Key::Plain {
@@ -243,7 +251,7 @@ impl Walk<'_> {
         for (index, item) in items.iter_mut().enumerate() {
             let length = self.path.len();
             self.path.push('[');
-            self.path.push_str(&index.to_string());
+            write_number(index as u64, &mut self.path);
             self.path.push(']');
             let state = match pair {
                 Some(kind) if index == 1 => Key::Secret { kind, plural: false },

@@ -3,10 +3,8 @@
 use super::MAX_AGENTS;
 use super::table::Table;
 use crate::body::Body;
-use crate::fields::Fields;
 use crate::json::write_string;
 use crate::text;
-use crate::words::Event;
 
 /// Graphemes of a name or a status.
 const MAX_WORD: usize = 60;
@@ -39,7 +37,7 @@ impl Agents {
         let event = body.event();
         let is_about_agent = event.event_type.starts_with("agent.");
         // Most events name their agent by id, and need no look into their data.
-        let said = is_about_agent.then(|| Said::read(event));
+        let said = is_about_agent.then(|| Said::read(body));
         let id = match (&event.agent_id, &said) {
             (Some(id), _) => id.as_str(),
             (None, Some(Said { name: Some(name), .. })) => name.as_str(),
@@ -118,8 +116,8 @@ struct Said {
 }
 
 impl Said {
-    fn read(event: &Event) -> Self {
-        let fields = Fields::read(&event.data);
+    fn read(body: &Body) -> Self {
+        let fields = body.fields();
         let get = |names: &[&str]| fields.text(names).map(|text| word(&text));
         Self { name: get(&["name"]), status: get(&["status", "new_status"]) }
     }

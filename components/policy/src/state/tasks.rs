@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::table::Table;
 use super::{MAX_AUCTIONS, MAX_TASKS};
+use crate::body::Body;
 use crate::cursor::write_number;
-use crate::fields::Fields;
 use crate::json::write_string;
-use crate::words::{Event, Seq};
+use crate::words::Seq;
 use crate::{text, time};
 
 /// Closed tasks that are remembered, so that one which is told closed twice is counted once.
@@ -83,19 +83,20 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    pub(super) fn fold(&mut self, event: &Event) {
+    pub(super) fn fold(&mut self, body: &Body) {
+        let event = body.event();
         let Some(id) = event.task_id.as_deref() else { return };
         match event.event_type.as_str() {
-            "bid.submitted" => self.bid(id, event),
-            "auction.opened" => self.open_auction(id, event),
+            "bid.submitted" => self.bid(id, body),
+            "auction.opened" => self.open_auction(id, body),
             "auction.closed" => {
                 self.auctions.remove(id);
             }
             other => {
                 let Some(status) = other.strip_prefix("task.").and_then(Status::read) else { return };
-                self.set_status(id, status, event);
+                self.set_status(id, status, body);
                 match status {
-                    Status::Bidding => self.open_auction(id, event),
+                    Status::Bidding => self.open_auction(id, body),
                     Status::Created => {}
                     _ => {
                         self.auctions.remove(id);
@@ -129,9 +130,10 @@ impl Tasks {
         }
     }
 
-    fn set_status(&mut self, id: &str, status: Status, event: &Event) {
+    fn set_status(&mut self, id: &str, status: Status, body: &Body) {
+        let event = body.event();
         let description = || {
-            let text = Fields::read(&event.data).text(&["description"])?;
+            let text = body.fields().text(&["description"])?;
             Some(text::cut(&text, MAX_DESCRIPTION).into_owned())
         };
         let before = match self.open.touch(id, event.seq) {
@@ -165,8 +167,8 @@ impl Tasks {
         *count = if is_more { count.saturating_add(1) } else { count.saturating_sub(1) };
     }
 
-    fn open_auction(&mut self, id: &str, event: &Event) {
-        let fields = Fields::read(&event.data);
+    fn open_auction(&mut self, id: &str, body: &Body) {
+        let (event, fields) = (body.event(), body.fields());
         let closes = fields.text(&["closes", "closes_at", "deadline"]).filter(|text| time::parse(text).is_some());
         let closes = closes.map(std::borrow::Cow::into_owned);
         if let Some(auction) = self.auctions.touch(id, event.seq) {
@@ -179,18 +181,18 @@ impl Tasks {
         self.auctions.insert(id, event.seq, auction, MAX_AUCTIONS);
     }
 
-    fn bid(&mut self, id: &str, event: &Event) {
+    fn bid(&mut self, id: &str, body: &Body) {
+        let (event, fields) = (body.event(), body.fields());
         if self.auctions.get_mut(id).is_none() {
             // A late bid opens nothing again.
             let is_past = self.open.get_mut(id).is_some_and(|task| task.status > Status::Bidding);
             if is_past || self.closed.get_mut(id).is_some() {
                 return;
             }
-            self.open_auction(id, event);
+            self.open_auction(id, body);
         }
         let Some(auction) = self.auctions.touch(id, event.seq) else { return };
         auction.bids = auction.bids.saturating_add(1);
-        let fields = Fields::read(&event.data);
         let Some(amount) = fields.number(&["amount", "bid_sats"]) else { return };
         let value = |amount: &str| amount.parse::<f64>().unwrap_or(f64::INFINITY);
         if auction.best.as_ref().is_none_or(|best| value(&amount) < value(&best.amount)) {

@@ -1,9 +1,9 @@
-//! The words of `activity:broadcast`.
+//! The words of `activity:broadcast`; those that carry events are lent ([`crate::engine::borrowed`]).
 
 use crate::engine::bindings::broadcaster::exports::activity::broadcast::broadcaster as wit;
 use crate::engine::words::{
-    Channel, ClientMessage, ErrorCode, Format, FrameKind, HistoryQuery, Item, LaneFrame, LaneKey, Mark, Output,
-    ProtocolError, Reason, Settings, Shown, Skipped, Start, Subscription,
+    Channel, ClientMessage, ErrorCode, Format, FrameKind, HistoryQuery, LaneFrame, LaneKey, Mark, Output,
+    ProtocolError, Reason, Settings, Skipped, Start, Subscription,
 };
 
 impl From<&Settings> for wit::Settings {
@@ -173,12 +173,6 @@ impl From<wit::HistoryQuery> for HistoryQuery {
 
 // ------------------------------------------------------------------------------------------ what clients are told
 
-impl From<&Shown> for wit::Shown {
-    fn from(s: &Shown) -> Self {
-        Self { event: s.event.as_ref().into(), display: s.display.as_ref().map(Into::into) }
-    }
-}
-
 impl From<&Skipped> for wit::Skipped {
     fn from(s: &Skipped) -> Self {
         let reason = match s.reason {
@@ -188,22 +182,6 @@ impl From<&Skipped> for wit::Skipped {
             Reason::Slow => wit::Reason::Slow,
         };
         Self { from: s.from, to: s.to, count: s.count, by_type: s.by_type.clone(), reason }
-    }
-}
-
-impl From<&Item> for wit::Item {
-    fn from(i: &Item) -> Self {
-        match i {
-            Item::Hello(client, head) => Self::Hello((client.clone(), *head)),
-            Item::Subscribed { recovered, from, to } => Self::Subscribed((*recovered, *from, *to)),
-            Item::Event(shown, prev) => Self::Event((shown.into(), *prev)),
-            Item::Skipped(skipped) => Self::Skipped(skipped.into()),
-            Item::CaughtUp(seq) => Self::CaughtUp(*seq),
-            Item::Position(seq) => Self::Position(*seq),
-            Item::State => Self::State,
-            Item::Error(error) => Self::Error(error.into()),
-            Item::Pong => Self::Pong,
-        }
     }
 }
 

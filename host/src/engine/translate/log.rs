@@ -56,12 +56,6 @@ impl From<shared::Display> for Display {
     }
 }
 
-impl From<&Display> for shared::Display {
-    fn from(d: &Display) -> Self {
-        Self { icon: d.icon.clone(), label: d.label.clone(), text: d.text.clone() }
-    }
-}
-
 impl From<shared::Draft> for Draft {
     fn from(d: shared::Draft) -> Self {
         Self {

@@ -3,12 +3,12 @@
 //! Always true: one walk over the signs of a text; a sign costs a look at a bounded stretch before and behind it. Where name and value
 //! end is for `values`, what a name means for `keys`.
 
-use super::super::bytes::{Alphabet, at, contains, is_uuid, looks_generated, member, sub};
+use super::super::bytes::{Alphabet, at, contains, is_uuid, looks_generated, member, signs_between, sub};
 use super::super::keys::{Key, classify};
 use super::super::scan::Scan;
-use super::super::view::OTHER;
 use super::super::{checks, values};
 use super::LONGEST_NAME;
+use crate::piece::first_marked;
 
 /// Words that begin what is named; what stands before them is no part of the name.
 const DETERMINERS: [&[u8]; 8] = [b"the", b"a", b"my", b"your", b"our", b"this", b"new", b"his"];
@@ -21,9 +21,7 @@ pub(in super::super) fn assignments(scan: &mut Scan<'_>) {
     let mut last: Option<(&str, Key)> = None;
     let mut place = 0;
     while place < bytes.len() {
-        let Some(offset) = sub(bytes, place, bytes.len()).iter().position(|&byte| is_sign(byte)) else {
-            return;
-        };
+        let Some(offset) = first_marked(sub(bytes, place, bytes.len()), signs_between) else { return };
         let sign = place + offset;
         place = sign + 1;
         if !matches!(at(bytes, sign), b'=' | b':' | b',' | b'>') {
@@ -277,11 +275,6 @@ fn phrase_end(bytes: &[u8], value: &values::Value) -> Option<usize> {
         }
     }
     (words >= 11).then_some(end)
-}
-
-/// Whether a name and its value may stand on both sides of this.
-fn is_sign(byte: u8) -> bool {
-    matches!(byte, b'=' | b':' | b',' | b'>' | b'(' | b'[' | b']' | b'|' | OTHER)
 }
 
 /// Whether a name stands in what a program prints of a map or a structure: `map[a:b c:d]`, `&{A:b C:d}`.

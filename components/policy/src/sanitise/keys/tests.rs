@@ -222,3 +222,12 @@ fn names_that_leave_it_to_the_value() {
         assert!(matches!(classify(name), Key::Maybe(_)), "{name}: {:?}", classify(name));
     }
 }
+
+#[test]
+fn common_names_say_nothing_when_they_are_read_either() {
+    for name in COMMON {
+        assert!(may_speak(name.as_bytes()), "{name} needs no place here");
+        assert_eq!(read(&Words::of(name)), Key::Plain, "{name}");
+        assert_eq!(classify(&name.to_ascii_uppercase()), Key::Plain, "{name}");
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Always true: one walk over the words; sums are computed for a bounded number of candidates.
 
-use super::super::bytes::{at, sub};
+use super::super::bytes::{at, letters, sub};
 use super::super::checks;
 use super::super::scan::Scan;
 
@@ -23,7 +23,7 @@ pub(in super::super) fn seed_phrases(scan: &mut Scan<'_>) {
     let mut tried = 0;
     let mut place = 0;
     while place <= bytes.len() {
-        let length = sub(bytes, place, bytes.len()).iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let length = letters(sub(bytes, place, bytes.len()));
         if length > 0 {
             let end = place + length;
             match length {
