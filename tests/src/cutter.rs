@@ -1,9 +1,9 @@
 //! A bad network: a TCP proxy in front of the server that cuts connections, or holds everything back without closing
-//! anything, as a telephone that changes networks does.
+//! anything, as a telephone that changes networks does; or that refuses some paths, as a proxy without WebSocket does.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
@@ -22,7 +22,7 @@ struct Shared {
     freed: Condvar,
     open: Mutex<Vec<TcpStream>>,
     away: AtomicBool,
-    accepted: AtomicU64,
+    refused: Mutex<Vec<&'static str>>,
 }
 
 impl Cutter {
@@ -35,13 +35,12 @@ impl Cutter {
             freed: Condvar::new(),
             open: Mutex::default(),
             away: AtomicBool::new(false),
-            accepted: AtomicU64::new(0),
+            refused: Mutex::default(),
         });
         let addr = listener.local_addr().expect("an address");
         let ours = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                ours.accepted.fetch_add(1, Ordering::SeqCst);
                 if !ours.away.load(Ordering::SeqCst) {
                     ours.join(&client);
                 }
@@ -75,6 +74,12 @@ impl Cutter {
             self.cut();
         }
     }
+
+    /// Answers requests for these paths itself, with a 502, and cuts what is open; everything else goes through.
+    pub fn refuse(&self, paths: &[&'static str]) {
+        *self.shared.refused.lock().expect("no panic") = paths.to_vec();
+        self.cut();
+    }
 }
 
 impl Shared {
@@ -82,13 +87,13 @@ impl Shared {
         let Ok(server) = TcpStream::connect(self.target) else { return };
         let clone = |stream: &TcpStream| stream.try_clone().expect("a descriptor");
         self.open.lock().expect("no panic").extend([clone(client), clone(&server)]);
-        for (from, to) in [(clone(client), clone(&server)), (clone(&server), clone(client))] {
+        for (from, to, asks) in [(clone(client), clone(&server), true), (clone(&server), clone(client), false)] {
             let shared = Arc::clone(self);
-            thread::spawn(move || shared.copy(from, to));
+            thread::spawn(move || shared.copy(from, to, asks));
         }
     }
 
-    fn copy(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn copy(&self, mut from: TcpStream, mut to: TcpStream, asks: bool) {
         let mut buffer = [0; 16_384];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             let mut held = self.held.lock().expect("no panic");
@@ -96,11 +101,23 @@ impl Shared {
                 held = self.freed.wait(held).expect("no panic");
             }
             drop(held);
+            // A client waits for its answer: each of its requests begins a read.
+            if asks && self.refuses(&buffer[..read]) {
+                let _ = from.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                break;
+            }
             if to.write_all(&buffer[..read]).is_err() {
                 break;
             }
         }
         let _ = to.shutdown(Shutdown::Both);
         let _ = from.shutdown(Shutdown::Both);
+    }
+
+    fn refuses(&self, request: &[u8]) -> bool {
+        let path =
+            request.strip_prefix(b"GET ").and_then(|rest| rest.split(|&byte| matches!(byte, b' ' | b'?')).next());
+        let refused = self.refused.lock().expect("no panic");
+        path.is_some_and(|path| refused.iter().any(|one| one.as_bytes() == path))
     }
 }

@@ -140,6 +140,16 @@ impl Server {
         open.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
+    /// The transports of the connections that are open, one for each, as the metrics name them.
+    pub fn transports(&self) -> Vec<String> {
+        let metrics = self.stranger().get("/metrics").expect(200).text();
+        let label = |line: &str| {
+            let (name, open) = line.strip_prefix("activity_feed_connections{transport=\"")?.split_once("\"} ")?;
+            Some(vec![name.to_owned(); open.parse().ok()?])
+        };
+        metrics.lines().filter_map(label).flatten().collect()
+    }
+
     /// The CPU time that it has used so far, in steps of 10 ms.
     pub fn cpu(&self) -> Duration {
         Duration::from_millis(ticks(self.child.id()) * 10)

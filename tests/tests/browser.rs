@@ -6,6 +6,8 @@
 mod awake;
 #[path = "browser/cuts.rs"]
 mod cuts;
+#[path = "browser/fallback.rs"]
+mod fallback;
 #[path = "browser/hands.rs"]
 mod hands;
 #[path = "browser/looks.rs"]
