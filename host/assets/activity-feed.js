@@ -425,8 +425,8 @@
     .title { flex: 1; margin: 0; font-size: 12px; letter-spacing: .1em; }
     .word, .tool, .chip, .time, .day { color: var(--af-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
     .gap, .note, dt, .key { color: var(--af-muted); }
-    .light { width: 8px; height: 8px; border-radius: 50%; background: var(--af-line); }
-    [status=live] .light { background: #e44; animation: pulse 2s infinite; }
+    .light { border: 4px solid var(--af-line); border-radius: 50%; }
+    [status=live] .light { border-color: #e44; animation: pulse 2s infinite; }
     @keyframes pulse { 50% { opacity: .4; } }
     @keyframes new { from { opacity: 0; } }
     button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: start; }
