@@ -20,6 +20,8 @@ mod pace;
 mod parts;
 #[path = "browser/plain.rs"]
 mod plain;
+#[path = "browser/settings.rs"]
+mod settings;
 
 use std::time::Duration;
 
