@@ -52,7 +52,7 @@ impl Unread {
         }
     }
 
-    /// One answer is always let through, however large: nobody would ever get it otherwise.
+    /// Where nothing waits, one answer is let through, however large: nobody would ever get it otherwise.
     fn take(self: &Arc<Self>, ip: IpAddr, bytes: usize) -> Result<Held, Problem> {
         let mut table = self.lock();
         let of_address = table.by_address.get(&ip).copied().unwrap_or_default();
