@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use spin_sdk::variables;
 
-use crate::auth::Keys;
 use crate::bindings::activity::log::event_log::Limits;
 use crate::doors::Origin;
+use crate::jws::Keys;
 use crate::problem::Problem;
 
 /// Bytes that a secret holds at least: HS256 is no stronger than its key (RFC 7518, section 3.2).

@@ -28,6 +28,7 @@ use crate::bindings::activity::broadcast::broadcaster::{self, Channel, Item};
 use crate::bindings::activity::store::event_store::{self, StoreError};
 use crate::clock::{self, unix_ms};
 use crate::config::Config;
+use crate::jws;
 use crate::lanes;
 use crate::problem::{Cause, Problem};
 use crate::publish;
@@ -93,7 +94,7 @@ pub(crate) async fn report(config: &Config, request: Request) -> Result<Response
     })?;
     if let Some(key) = &grip.key {
         let signature = request.headers().get("grip-sig").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !auth::is_signed(key, signature) {
+        if !jws::is_signed(key, signature) {
             return Err(Problem::forbidden("this is for a GRIP proxy that signs with `grip_key`"));
         }
     }

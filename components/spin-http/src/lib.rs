@@ -36,6 +36,7 @@ mod feed;
 mod grip;
 mod history;
 mod join;
+mod jws;
 mod lanes;
 mod pages;
 mod painted;

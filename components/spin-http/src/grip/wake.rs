@@ -17,6 +17,7 @@ use spin_sdk::wasip3;
 use crate::clock::{monotonic_ms, sleep_ms, unix_ms};
 use crate::config::{Config, Grip};
 use crate::grip::channels;
+use crate::jws;
 
 /// One publish at most in this time, for all appends of an instance.
 const PAUSE_MS: u64 = 40;
@@ -128,7 +129,7 @@ fn request(grip: &Grip, items: &Value) -> Option<Request<Full<Bytes>>> {
     headers.insert("content-length", HeaderValue::from(length));
     if let Some(key) = &grip.key {
         let claims = json!({"iss": "activity-feed", "exp": unix_ms() / 1_000 + SIGNED_FOR});
-        let token = crate::auth::seal(key, &claims)?;
+        let token = jws::seal(key, &claims)?;
         headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).ok()?);
     }
     Some(request)
