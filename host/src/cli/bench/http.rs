@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+/// Where the feed takes events.
+pub const EVENTS: &str = "/api/events";
+
 /// A connection.
 pub struct Http {
     stream: TcpStream,
@@ -26,14 +29,22 @@ impl Http {
         Ok(Self { stream, host: address.to_string(), buffer: Vec::new() })
     }
 
-    /// Publish, and wait until it is acknowledged.
+    /// Publish to the feed, and wait until it is acknowledged.
     ///
     /// # Errors
     /// It was refused, or the server has gone.
     pub fn publish(&mut self, body: &str) -> anyhow::Result<()> {
+        self.post(EVENTS, body)
+    }
+
+    /// The same, to whatever server.
+    ///
+    /// # Errors
+    /// It was refused, or the server has gone.
+    pub fn post(&mut self, path: &str, body: &str) -> anyhow::Result<()> {
         let (host, length) = (&self.host, body.len());
         let request = format!(
-            "POST /api/events HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{body}"
         );
         self.stream.write_all(request.as_bytes())?;
@@ -48,7 +59,7 @@ impl Http {
             let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
             let length: usize = length.context("an answer without a length")?.trim().parse()?;
             if self.buffer.len() >= end + 4 + length {
-                ensure!(head.starts_with("http/1.1 201"), "an event was refused: {head}");
+                ensure!(head.starts_with("http/1.1 2"), "an event was refused: {head}");
                 return Ok(());
             }
         }
