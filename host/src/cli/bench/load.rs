@@ -336,3 +336,39 @@ fn latency_ms(payload: &[u8]) -> Option<f64> {
     let sent = digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
     Some(super::number((micros() + WRAP - sent) % WRAP) / 1_000.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_is_read_from_an_event_and_from_one_within_a_string() {
+        let before = (micros() + WRAP - 2_000_000) % WRAP;
+        for event in [
+            format!(r#"{{"data":{{{SENT}{before},"n":7}}}}"#),
+            format!(r#"{{"data":"{{\"sent\":{before},\"n\":7}}"}}"#),
+        ] {
+            let latency = latency_ms(event.as_bytes());
+            assert!(latency.is_some_and(|ms| (2_000.0..3_000.0).contains(&ms)), "{event}: {latency:?}");
+        }
+        assert_eq!(latency_ms(br#"{"data":{"n":7}}"#), None);
+    }
+
+    #[test]
+    fn frames_are_told_apart_and_a_close_ends_the_load() -> anyhow::Result<()> {
+        let bytes = [&[0x89, 2, b'h', b'i', 0x81, 126, 1, 0][..], &[b'x'; 256], &[0x81, 5, b'y']].concat();
+        let (ping, rest) = split_frame(&bytes)?.context("no ping")?;
+        assert_eq!((ping.opcode, ping.payload), (PING, &b"hi"[..]));
+        let (text, rest) = split_frame(rest)?.context("no text")?;
+        assert_eq!((text.opcode, text.payload), (TEXT, &[b'x'; 256][..]));
+        assert!(split_frame(rest)?.is_none(), "the third has not come whole");
+        assert!(split_frame(&[0x88, 0]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_clients_frame_is_masked_and_says_its_length() {
+        assert_eq!(masked(PONG, b"hi"), [0x8A, 0x82, 0, 0, 0, 0, b'h', b'i']);
+        assert_eq!(masked(TEXT, &[b'x'; 200]).get(..8), Some(&[0x81, 0xFE, 0, 200, 0, 0, 0, 0][..]));
+    }
+}
