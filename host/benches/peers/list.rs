@@ -179,6 +179,8 @@ fn uvicorn(folders: &Folders, port: u16) -> Command {
 fn sockudo(folders: &Folders, port: u16) -> Command {
     let mut command = Command::new(folders.installed.join("bin/sockudo"));
     command.envs([("HOST", "127.0.0.1"), ("METRICS_ENABLED", "false"), ("RATE_LIMITER_ENABLED", "false")]);
+    // As nginx and uvicorn: a line for what is wrong, none for each connection.
+    command.env("RUST_LOG", "warn");
     command.env("PORT", port.to_string());
     for (name, value) in [
         ("ID", "app-id"),
