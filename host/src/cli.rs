@@ -2,7 +2,7 @@
 //! Options are also read from the environment (`ACTIVITY_FEED_…`), here and nowhere else. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage. Results go to stdout, everything else to stderr.
 
-mod bench;
+pub mod bench;
 mod client;
 pub mod component;
 mod delivery;

@@ -3,15 +3,18 @@
 //! What is measured runs in a child process, so that its CPU time and memory are its own and not the load's. Costs are
 //! CPU time, and ratios are taken within one run, beside the least that the same work can cost (a bare write loop, a
 //! bare sync, the same code native): wall time on a busy machine says little. Every run ends by itself.
+//!
+//! What is public here is what `benches/peers` measures other servers with: the same load, the same bare loop.
 
 mod append;
-mod child;
-mod fanout;
+pub mod child;
+pub mod fanout;
 mod floor;
-mod http;
+pub mod http;
 mod idle;
-mod load;
+pub mod load;
 mod policy;
+pub mod publishers;
 mod replay;
 mod table;
 
@@ -142,7 +145,7 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
 }
 
 /// The value below which the share `p` (0 to 1) of the samples lies; 0 without samples. Sorts them.
-fn percentile(samples: &mut [f64], p: f64) -> f64 {
+pub fn percentile(samples: &mut [f64], p: f64) -> f64 {
     samples.sort_unstable_by(f64::total_cmp);
     #[expect(
         clippy::cast_possible_truncation,
@@ -156,12 +159,12 @@ fn percentile(samples: &mut [f64], p: f64) -> f64 {
 
 /// A count as a number to divide by.
 #[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are far below 2^52")]
-fn number(count: impl TryInto<u64>) -> f64 {
+pub fn number(count: impl TryInto<u64>) -> f64 {
     count.try_into().unwrap_or(u64::MAX) as f64
 }
 
 /// Rounded for people and for JSON: what is measured has no more digits than this.
-fn rounded(value: f64, digits: i32) -> f64 {
+pub fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }

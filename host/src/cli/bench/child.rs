@@ -107,6 +107,11 @@ impl Child {
         Self::start(&Role::Server { store: folder.join("bench.db"), connections })
     }
 
+    /// Of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has used.
     ///
     /// # Errors

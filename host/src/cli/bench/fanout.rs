@@ -10,15 +10,17 @@ use serde::Serialize;
 
 use super::child::{Ask, Child, Role};
 use super::floor::Written;
-use super::load::{Clients, Counted, Load, Publishers, SENT};
+use super::http::EVENTS;
+use super::load::{Clients, Counted, FEED, Load, SENT};
+use super::publishers::Publishers;
 use super::{number, percentile, rounded};
 
 /// How long all clients may take to be ready.
-const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The load before the measure: whatever is set up at the first event is set up.
 const WARM_UP: Duration = Duration::from_millis(300);
 /// Nothing came for so long: it is over.
-const QUIET: Duration = Duration::from_millis(300);
+pub const QUIET: Duration = Duration::from_millis(300);
 /// Bytes of an event's data besides the time it was sent.
 const FILL: usize = 60;
 
@@ -153,13 +155,15 @@ pub fn measure(step: Step, batch: u32, time: Duration) -> anyhow::Result<Report>
     let mut server = Child::server(folder.path(), step.connections + 16)?;
     let clients = Clients {
         address: server.address,
+        protocol: FEED,
         connections: step.connections,
         subscribe: Some(Arc::new(move |client| step.subscribe(client))),
     };
     let mut load = Load::connect(clients, CONNECT_LIMIT)?;
     let address = server.address;
     let publish = |load: &mut Load, time| -> anyhow::Result<u64> {
-        let publishers = Publishers::start(address, step.rate, batch, time, move |event, sent| step.event(event, sent));
+        let event = move |event, sent| step.event(event, sent);
+        let publishers = Publishers::start(address, step.rate, batch, time, |_| EVENTS.to_owned(), event);
         let done = publishers.done();
         let waiting = std::thread::spawn(move || publishers.wait());
         load.read_until(&done, QUIET)?;
@@ -176,7 +180,7 @@ pub fn measure(step: Step, batch: u32, time: Duration) -> anyhow::Result<Report>
     let receivers = u64::try_from(step.receivers())?;
     let cpu_us_a_delivery = rounded(cpu_us / number(counted.events.max(1)), 2);
     let bare_loop = match step.filters {
-        Filters::Same => Some(bare(step, time, bytes_a_frame(&counted), cpu_us_a_delivery)?),
+        Filters::Same => Some(bare(step.connections, step.rate, time, bytes_a_frame(&counted), cpu_us_a_delivery)?),
         _ => None,
     };
     Ok(Report {
@@ -199,14 +203,18 @@ pub fn measure(step: Step, batch: u32, time: Duration) -> anyhow::Result<Report>
 }
 
 /// Bytes of a frame's payload, about.
-fn bytes_a_frame(counted: &Counted) -> usize {
+pub fn bytes_a_frame(counted: &Counted) -> usize {
     let frame = counted.bytes / counted.events.max(1);
     usize::try_from(frame).unwrap_or(0).saturating_sub(4)
 }
 
-fn bare(step: Step, time: Duration, bytes: usize, server_us: f64) -> anyhow::Result<Bare> {
-    let mut floor = Child::start(&Role::Floor { connections: step.connections })?;
-    let clients = Clients { address: floor.address, connections: step.connections, subscribe: None };
+/// The bare loop, with frames of so many bytes, beside a server that took `server_us` a delivery.
+///
+/// # Errors
+/// It does not start, or a client of it goes.
+pub fn bare(connections: usize, rate: u32, time: Duration, bytes: usize, server_us: f64) -> anyhow::Result<Bare> {
+    let mut floor = Child::start(&Role::Floor { connections })?;
+    let clients = Clients { address: floor.address, protocol: FEED, connections, subscribe: None };
     // The loop accepts while the clients connect.
     let mut load = std::thread::scope(|scope| {
         let accepting = scope.spawn(|| floor.ask::<Written>(&Ask::Write { rate: 0, ms: 0, bytes }));
@@ -219,7 +227,7 @@ fn bare(step: Step, time: Duration, bytes: usize, server_us: f64) -> anyhow::Res
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         std::thread::scope(|scope| {
             let writing = scope.spawn(|| {
-                let written = floor.ask::<Written>(&Ask::Write { rate: step.rate, ms, bytes });
+                let written = floor.ask::<Written>(&Ask::Write { rate, ms, bytes });
                 done.store(true, Ordering::Release);
                 written
             });

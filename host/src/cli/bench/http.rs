@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+/// Where the feed takes events.
+pub const EVENTS: &str = "/api/events";
+
 /// A connection.
 pub struct Http {
     stream: TcpStream,
-    host: String,
+    address: SocketAddr,
     buffer: Vec<u8>,
 }
 
@@ -20,20 +23,25 @@ impl Http {
     /// # Errors
     /// Nobody listens.
     pub fn connect(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).context("cannot connect to the measured server")?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Self { stream, host: address.to_string(), buffer: Vec::new() })
+        Ok(Self { stream: open(address)?, address, buffer: Vec::new() })
     }
 
-    /// Publish, and wait until it is acknowledged.
+    /// Publish to the feed, and wait until it is acknowledged.
     ///
     /// # Errors
     /// It was refused, or the server has gone.
     pub fn publish(&mut self, body: &str) -> anyhow::Result<()> {
-        let (host, length) = (&self.host, body.len());
+        self.post(EVENTS, body)
+    }
+
+    /// The same, to whatever server.
+    ///
+    /// # Errors
+    /// It was refused, or the server has gone.
+    pub fn post(&mut self, path: &str, body: &str) -> anyhow::Result<()> {
+        let (host, length) = (self.address, body.len());
         let request = format!(
-            "POST /api/events HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{body}"
         );
         self.stream.write_all(request.as_bytes())?;
@@ -48,9 +56,20 @@ impl Http {
             let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
             let length: usize = length.context("an answer without a length")?.trim().parse()?;
             if self.buffer.len() >= end + 4 + length {
-                ensure!(head.starts_with("http/1.1 201"), "an event was refused: {head}");
+                ensure!(head.starts_with("http/1.1 2"), "an event was refused: {head}");
+                if head.contains("\r\nconnection: close") {
+                    // Some servers keep no connection; the next event shall not wait for a new one.
+                    self.stream = open(self.address)?;
+                }
                 return Ok(());
             }
         }
     }
+}
+
+fn open(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect(address).context("cannot connect to the measured server")?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(stream)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::child::Child;
-use super::load::{Clients, Load};
+use super::load::{Clients, FEED, Load};
 use super::{number, rounded};
 
 /// How long all clients may take to be ready.
@@ -40,7 +40,12 @@ pub fn measure(connections: usize) -> anyhow::Result<Report> {
     let folder = tempfile::tempdir()?;
     let mut server = Child::server(folder.path(), connections + WARM_UP)?;
     let subscribe = |_| r#"{"action":"subscribe","channel":"events","replay":0}"#.to_owned();
-    let clients = |connections| Clients { address: server.address, connections, subscribe: Some(Arc::new(subscribe)) };
+    let clients = |connections| Clients {
+        address: server.address,
+        protocol: FEED,
+        connections,
+        subscribe: Some(Arc::new(subscribe)),
+    };
     let (few, all) = (clients(WARM_UP), clients(connections));
     drop(Load::connect(few, CONNECT_LIMIT)?);
     std::thread::sleep(SETTLE);

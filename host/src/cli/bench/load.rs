@@ -22,6 +22,11 @@ const WRAP: u64 = 1_000_000_000;
 const OPENING: usize = 256;
 /// Of so many frames of a client, one is looked at for its latency.
 const SAMPLE: u64 = 16;
+/// Opcodes of RFC 6455.
+const TEXT: u8 = 1;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
 
 /// Microseconds on the machine's monotonic clock, modulo 1,000 seconds.
 pub fn micros() -> u64 {
@@ -30,15 +35,36 @@ pub fn micros() -> u64 {
     micros % WRAP
 }
 
+/// How a server speaks to its clients. Messages are told apart by what they begin with.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    /// What the handshake asks for.
+    pub path: &'static str,
+    /// A client that has subscribed is ready.
+    pub ready: &'static str,
+    /// An event.
+    pub event: &'static str,
+    /// What asks whether the client is still there, and the answer; pings of WebSocket itself are always answered.
+    pub ping: Option<(&'static str, &'static str)>,
+    /// A frame may hold several messages, one a line.
+    pub lines: bool,
+}
+
+/// The feed's own.
+pub const FEED: Protocol =
+    Protocol { path: "/ws", ready: "{\"type\":\"caught_up\"", event: "{\"type\":\"event\"", ping: None, lines: false };
+
 /// What the clients have in common.
 #[derive(Clone)]
 pub struct Clients {
     /// Of the server.
     pub address: SocketAddr,
+    /// How it speaks.
+    pub protocol: Protocol,
     /// How many.
     pub connections: usize,
-    /// What each one sends once it is connected, by its number, and then waits for `caught_up`. None: it is ready at
-    /// once.
+    /// What each one sends once it is connected, by its number, and then waits to be told that it is ready. None: it is
+    /// ready at once.
     pub subscribe: Option<Arc<dyn Fn(usize) -> String>>,
 }
 
@@ -165,9 +191,9 @@ impl Load {
                 if client.stream.peer_addr().is_err() {
                     continue;
                 }
-                let address = self.wanted.address;
+                let (path, address) = (self.wanted.protocol.path, self.wanted.address);
                 let request = format!(
-                    "GET /ws HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+                    "GET {path} HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
                      sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
                 );
                 client.stream.write_all(request.as_bytes())?;
@@ -215,35 +241,64 @@ impl Client {
             self.stage = match &wanted.subscribe {
                 None => Stage::Ready,
                 Some(subscribe) => {
-                    self.stream.write_all(&masked(&subscribe(number)))?;
+                    self.stream.write_all(&masked(TEXT, subscribe(number).as_bytes()))?;
                     Stage::Subscribing
                 }
             };
         }
-        while let Some((payload, behind)) = split_frame(rest)? {
+        while let Some((Frame { opcode, payload }, behind)) = split_frame(rest)? {
             rest = behind;
-            if self.stage == Stage::Subscribing && payload.starts_with(b"{\"type\":\"caught_up\"") {
-                self.stage = Stage::Ready;
-            }
-            if payload.starts_with(b"{\"type\":\"event\"") {
-                self.events += 1;
-                counted.events += 1;
-                if (self.events + number as u64).is_multiple_of(SAMPLE) {
-                    counted.latencies.extend(latency_ms(payload));
+            if opcode == PING {
+                self.stream.write_all(&masked(PONG, payload))?;
+            } else if wanted.protocol.lines {
+                for line in payload.split(|byte| *byte == b'\n') {
+                    self.message(number, line, &wanted.protocol, counted)?;
                 }
-            } else if payload.starts_with(b"{\"type\":\"skipped\"") {
-                counted.skipped += 1;
+            } else {
+                self.message(number, payload, &wanted.protocol, counted)?;
             }
         }
         self.partial = rest.to_vec();
         Ok(())
     }
+
+    fn message(
+        &mut self,
+        number: usize,
+        message: &[u8],
+        protocol: &Protocol,
+        counted: &mut Counted,
+    ) -> anyhow::Result<()> {
+        if self.stage == Stage::Subscribing && message.starts_with(protocol.ready.as_bytes()) {
+            self.stage = Stage::Ready;
+        }
+        if message.starts_with(protocol.event.as_bytes()) {
+            self.events += 1;
+            counted.events += 1;
+            if (self.events + number as u64).is_multiple_of(SAMPLE) {
+                counted.latencies.extend(latency_ms(message));
+            }
+        } else if message.starts_with(b"{\"type\":\"skipped\"") {
+            counted.skipped += 1;
+        } else if let Some((ping, pong)) = protocol.ping
+            && message == ping.as_bytes()
+        {
+            self.stream.write_all(&masked(TEXT, pong.as_bytes()))?;
+        }
+        Ok(())
+    }
 }
 
-/// The payload of the first frame, and what is behind it; none: it has not come whole.
-fn split_frame(bytes: &[u8]) -> anyhow::Result<Option<(&[u8], &[u8])>> {
+struct Frame<'a> {
+    opcode: u8,
+    payload: &'a [u8],
+}
+
+/// The first frame, and what is behind it; none: it has not come whole.
+fn split_frame(bytes: &[u8]) -> anyhow::Result<Option<(Frame<'_>, &[u8])>> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
-    ensure!(first & 0x0F != 8, "a client was sent away by a close frame");
+    let opcode = first & 0x0F;
+    ensure!(opcode != CLOSE, "a client was sent away by a close frame");
     let (length, rest) = match second & 0x7F {
         126 => match rest.split_first_chunk::<2>() {
             Some((length, rest)) => (usize::from(u16::from_be_bytes(*length)), rest),
@@ -255,98 +310,65 @@ fn split_frame(bytes: &[u8]) -> anyhow::Result<Option<(&[u8], &[u8])>> {
         },
         short => (usize::from(short), rest),
     };
-    Ok(rest.split_at_checked(length))
+    Ok(rest.split_at_checked(length).map(|(payload, rest)| (Frame { opcode, payload }, rest)))
 }
 
-/// A text frame as clients send it; the mask is zero, which masks nothing and is a mask all the same.
-fn masked(text: &str) -> Vec<u8> {
-    let mut frame = vec![0x81];
-    match u8::try_from(text.len()) {
+/// A frame as clients send it; the mask is zero, which masks nothing and is a mask all the same.
+fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode];
+    match u8::try_from(payload.len()) {
         Ok(short @ 0..=125) => frame.push(0x80 | short),
         _ => {
             frame.push(0x80 | 126);
-            frame.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+            frame.extend_from_slice(&u16::try_from(payload.len()).unwrap_or(u16::MAX).to_be_bytes());
         }
     }
     frame.extend_from_slice(&[0; 4]);
-    frame.extend_from_slice(text.as_bytes());
+    frame.extend_from_slice(payload);
     frame
 }
 
 fn latency_ms(payload: &[u8]) -> Option<f64> {
-    let at = payload.windows(SENT.len()).position(|window| window == SENT.as_bytes())?;
-    let digits = payload.get(at + SENT.len()..)?.iter().take_while(|byte| byte.is_ascii_digit());
+    let at = payload.windows(4).position(|window| window == b"sent")?;
+    // In a server whose frames carry the event as a string, backslashes stand among the marks between the two.
+    let digits = payload.get(at..)?.iter().skip_while(|byte| !byte.is_ascii_digit());
+    let digits = digits.take_while(|byte| byte.is_ascii_digit());
     let sent = digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
     Some(super::number((micros() + WRAP - sent) % WRAP) / 1_000.0)
 }
 
-/// Publishers that send events at a steady rate for some time.
-pub struct Publishers {
-    threads: Vec<std::thread::JoinHandle<anyhow::Result<u64>>>,
-    done: Arc<AtomicBool>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Publishers {
-    /// `rate` events a second in requests of `batch`; `event` makes one of its number and the time.
-    pub fn start(
-        address: SocketAddr,
-        rate: u32,
-        batch: u32,
-        time: Duration,
-        event: impl Fn(u64, u64) -> String + Clone + Send + 'static,
-    ) -> Self {
-        // One that waits for the disk must not hold up the others' beat.
-        let publishers = if rate / batch <= 20 { 1 } else { 4 };
-        let step = Duration::from_secs(1) * publishers * batch / rate;
-        let done = Arc::new(AtomicBool::new(false));
-        let start = Instant::now();
-        let threads = (0..publishers)
-            .map(|publisher| {
-                let event = event.clone();
-                std::thread::spawn(move || {
-                    let mut http = super::http::Http::connect(address)?;
-                    let mut due = start + step * publisher / publishers;
-                    let (mut sent, batch) = (0, u64::from(batch));
-                    while due < start + time {
-                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                        let (first, now) = (sent * u64::from(publishers) + u64::from(publisher) * batch, micros());
-                        let events: Vec<String> = (first..first + batch).map(|number| event(number, now)).collect();
-                        match events.as_slice() {
-                            [one] => http.publish(one)?,
-                            many => http.publish(&format!("[{}]", many.join(",")))?,
-                        }
-                        sent += batch;
-                        due += step;
-                    }
-                    Ok(sent)
-                })
-            })
-            .collect();
-        Self { threads, done }
-    }
-
-    /// Set once [`Publishers::wait`] has returned.
-    pub fn done(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.done)
-    }
-
-    /// Wait for the end. Returns how many events were acknowledged.
-    ///
-    /// # Errors
-    /// One of them was refused.
-    pub fn wait(self) -> anyhow::Result<u64> {
-        let mut sent = 0;
-        for thread in self.threads {
-            let ended = thread.join().map_err(|_| anyhow::anyhow!("a publisher panicked"));
-            match ended.and_then(|sent| sent) {
-                Ok(more) => sent += more,
-                Err(error) => {
-                    self.done.store(true, Ordering::Release);
-                    return Err(error);
-                }
-            }
+    #[test]
+    fn a_latency_is_read_from_an_event_and_from_one_within_a_string() {
+        let before = (micros() + WRAP - 2_000_000) % WRAP;
+        for event in [
+            format!(r#"{{"data":{{{SENT}{before},"n":7}}}}"#),
+            format!(r#"{{"data":"{{\"sent\":{before},\"n\":7}}"}}"#),
+        ] {
+            let latency = latency_ms(event.as_bytes());
+            assert!(latency.is_some_and(|ms| (2_000.0..3_000.0).contains(&ms)), "{event}: {latency:?}");
         }
-        self.done.store(true, Ordering::Release);
-        Ok(sent)
+        assert_eq!(latency_ms(br#"{"data":{"n":7}}"#), None);
+    }
+
+    #[test]
+    fn frames_are_told_apart_and_a_close_ends_the_load() -> anyhow::Result<()> {
+        let bytes = [&[0x89, 2, b'h', b'i', 0x81, 126, 1, 0][..], &[b'x'; 256], &[0x81, 5, b'y']].concat();
+        let (ping, rest) = split_frame(&bytes)?.context("no ping")?;
+        assert_eq!((ping.opcode, ping.payload), (PING, &b"hi"[..]));
+        let (text, rest) = split_frame(rest)?.context("no text")?;
+        assert_eq!((text.opcode, text.payload), (TEXT, &[b'x'; 256][..]));
+        assert!(split_frame(rest)?.is_none(), "the third has not come whole");
+        assert!(split_frame(&[0x88, 0]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_clients_frame_is_masked_and_says_its_length() {
+        assert_eq!(masked(PONG, b"hi"), [0x8A, 0x82, 0, 0, 0, 0, b'h', b'i']);
+        assert_eq!(masked(TEXT, &[b'x'; 200]).get(..8), Some(&[0x81, 0xFE, 0, 200, 0, 0, 0, 0][..]));
     }
 }

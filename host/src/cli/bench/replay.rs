@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::child::Child;
 use super::http::Http;
-use super::load::{Clients, Load};
+use super::load::{Clients, FEED, Load};
 use super::{number, rounded};
 
 /// How long all clients may take to be ready.
@@ -45,7 +45,8 @@ pub fn measure(connections: usize) -> anyhow::Result<Report> {
 
     let mut connect = |events: usize| -> anyhow::Result<(Duration, f64)> {
         let subscribe = move |_| format!(r#"{{"action":"subscribe","channel":"events","replay":{events}}}"#);
-        let clients = Clients { address: server.address, connections, subscribe: Some(Arc::new(subscribe)) };
+        let clients =
+            Clients { address: server.address, protocol: FEED, connections, subscribe: Some(Arc::new(subscribe)) };
         let before = server.usage()?.cpu_ns;
         let begun = Instant::now();
         let load = Load::connect(clients, CONNECT_LIMIT)?;
