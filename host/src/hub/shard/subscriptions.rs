@@ -143,10 +143,13 @@ impl Shard {
         let Flow::Held { frames, dropped, .. } = std::mem::replace(&mut subscription.flow, Flow::Live) else { return };
         self.send_run(place, named.id, &filled.frames);
         let Some(connection) = self.connections.get_mut(place) else { return };
-        if connection.lagging_since.is_some() {
+        let lagging = connection.lagging_since.is_some();
+        let Some(subscription) = connection.subscription(named.id) else { return };
+        if lagging {
+            // Also where this fill found room: what was held is dropped here, and is read from the log with the rest.
+            subscription.flow = Flow::Lagging;
             return;
         }
-        let Some(subscription) = connection.subscription(named.id) else { return };
         subscription.position = subscription.position.max(filled.position);
         if dropped {
             self.go_live(place, named.id, Reason::Slow);
