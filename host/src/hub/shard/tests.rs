@@ -106,5 +106,54 @@ async fn promise_5_what_is_filled_while_much_is_unsent_for_another_subscription_
     assert!(!sent.contains(&"Event-7".to_owned()), "the one before it was not sent: {sent:?}");
     // All that follows the fill is read from the log.
     assert!(matches!(stage.subscription(2).flow, Flow::Held { .. }));
-    assert_eq!(stage.subscription(2).position, 5);
+    assert_eq!(stage.subscription(2).position, 4);
+}
+
+#[tokio::test]
+async fn promise_3_a_replay_whose_last_event_is_too_much_ends_with_caught_up_once_it_is_read() {
+    for attached_first in [true, false] {
+        let mut stage = Stage::new();
+        stage.begin(1, &[frame(Told::Aside, 0, 0), large(0, 1), large(1, 2), frame(Told::Position, 5, 5)], 5);
+        if attached_first {
+            stage.attach(1, 5);
+        }
+        let mut sent = stage.read_all();
+        if !attached_first {
+            stage.attach(1, 5);
+            sent.extend(stage.read_all());
+        }
+        assert_eq!(sent, ["Aside-0", "Event-1", "Event-2", "Position-5"], "attached first: {attached_first}");
+        stage.deliver(1, frame(Told::Event, 5, 6));
+        assert_eq!(stage.read_all(), ["Event-6"]);
+    }
+}
+
+#[tokio::test]
+async fn promise_3_a_replay_of_which_not_all_was_sent_does_not_end_before_the_rest() {
+    let mut stage = Stage::new();
+    stage.begin(1, &[large(0, 1), large(1, 2), large(2, 3), frame(Told::Position, 3, 3)], 3);
+    stage.attach(1, 3);
+    assert_eq!(stage.read_all(), ["Event-1", "Event-2"]);
+    assert!(matches!(stage.subscription(1).flow, Flow::Held { .. }), "the rest is read from the log");
+    assert_eq!(stage.subscription(1).position, 2);
+}
+
+#[tokio::test]
+async fn promise_3_a_fill_whose_last_event_is_too_much_ends_with_caught_up_once_it_is_read() {
+    let mut stage = Stage::new();
+    stage.begin(1, &[], 0);
+    stage.attach(1, 2);
+    stage.fill(1, vec![large(0, 1), large(1, 2), frame(Told::Position, 2, 2)], 2);
+    let sent: Vec<String> = std::iter::from_fn(|| stage.read()).take(3).collect();
+    assert_eq!(sent, ["Event-1", "Event-2", "Position-2"]);
+}
+
+#[tokio::test]
+async fn a_replay_of_nothing_stands_where_it_was_asked_to_begin() {
+    let mut stage = Stage::new();
+    stage.begin(1, &[frame(Told::Aside, 4, 4), frame(Told::Position, 9, 9)], 9);
+    assert_eq!(stage.subscription(1).position, 4);
+    stage.attach(1, 9);
+    assert_eq!(stage.read_all(), ["Aside-4", "Position-9"]);
+    assert_eq!(stage.subscription(1).position, 9);
 }
