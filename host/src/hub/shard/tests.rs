@@ -1,7 +1,7 @@
 //! What a shard does when things come in an order that no test from outside can choose. The client is an event stream, of which
 //! a test knows to the byte how much it has read.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
