@@ -17,6 +17,8 @@ mod questions;
 pub mod shard;
 mod shared;
 mod stream;
+#[cfg(test)]
+mod testing;
 pub mod websocket;
 
 use std::borrow::Cow;

@@ -4,9 +4,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use activity_feed::engine::{Engine, EngineOptions, Worker};
+use activity_feed::hub::feed::Feed;
+use activity_feed::metrics::Metrics;
+use activity_feed::store::Event;
+use activity_feed::store::memory::MemoryStore;
 use activity_feed_tests::guests::{artifacts, guest};
 use activity_feed_tests::tokens::{SECRET, now, scoped, sign};
 use activity_feed_tests::{Ledger, Receipt, SOON, Server, event, wait_for};
@@ -121,4 +127,51 @@ fn rules_are_swapped_while_clients_are_connected() {
         assert_eq!((&display["icon"], &display["text"]), (&json!("⚡"), &json!("forge paid 2100 sats")));
     }
     server.http().post("/api/events", &event("task.created", json!({}))).problem(422);
+}
+
+/// A page is read while the rules are swapped: it is as the ones or as the others have it, and what the ones have said of
+/// it is not what the others are taken to say.
+#[test]
+fn what_is_shown_while_rules_are_swapped_is_hidden_by_the_ones_or_by_the_others() {
+    let metrics = Arc::new(Metrics::new());
+    let options = EngineOptions { cache_dir: Some(artifacts().join("compiled")) };
+    let engine = Engine::new(options, Arc::clone(&metrics)).unwrap();
+    let worker = |wasm: &[u8]| {
+        let rules = engine.rules(wasm).unwrap();
+        Worker::spawn("rules", 4, move || rules).unwrap()
+    };
+    let (hide, show) = (worker(&example_rules()), worker(&fs::read(artifacts().join("plain_rules.wasm")).unwrap()));
+    let event = |seq| Event {
+        seq,
+        id: seq.to_string(),
+        event_type: "debug.trace".to_owned(),
+        source: "test".to_owned(),
+        task_id: None,
+        agent_id: None,
+        timestamp: "2026-01-15T10:30:00Z".to_owned(),
+        data: "{}".to_owned(),
+    };
+    let events: Vec<Arc<Event>> = (1..=20_000).map(|seq| Arc::new(event(seq))).collect();
+    let feed = Feed::new(Arc::new(MemoryStore::new()));
+    feed.set_rules(Some(hide));
+    // The rules' word on the first is known when the page is asked for.
+    assert!(feed.show(events[..1].to_vec()).is_empty());
+    let asked = || {
+        let text = metrics.encode();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("activity_feed_component_calls_total{component=\"rules\"} "));
+        line.map_or(0, |calls| calls.parse::<u64>().unwrap())
+    };
+    let before = asked();
+    let shown = thread::scope(|scope| {
+        let page = scope.spawn(|| feed.show(events.clone()));
+        wait_for("the rules being asked", SOON, || (asked() > before).then_some(()));
+        feed.set_rules(Some(show));
+        assert!(!page.is_finished(), "they were swapped in the middle of it");
+        page.join().unwrap()
+    });
+    let seqs: Vec<u64> = shown.iter().map(|shown| shown.event.seq).collect();
+    assert!(seqs.is_empty(), "shown, though the rules that were asked hide them: {seqs:?}");
+    assert_eq!(feed.show(events.clone()).len(), events.len(), "the rules in force hide none of them");
 }

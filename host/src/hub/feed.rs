@@ -4,7 +4,7 @@
 //! of the feed. All calls block (the store's disk, the rules' thread) and are made from threads of their own.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use activity_web::history::Room;
 
@@ -33,9 +33,17 @@ const REMEMBERED: usize = 20_000;
 struct Presentations {
     by_seq: HashMap<Seq, Presentation>,
     order: VecDeque<Seq>,
+    /// Whose words these are: the rules after so many swaps.
+    swaps: u64,
 }
 
 impl Presentations {
+    /// What these rules have said of these events.
+    fn known(&self, events: &[Arc<Event>], swaps: u64) -> HashMap<Seq, Presentation> {
+        let known = |event: &Arc<Event>| Some((event.seq, self.by_seq.get(&event.seq)?.clone()));
+        if self.swaps == swaps { events.iter().filter_map(known).collect() } else { HashMap::new() }
+    }
+
     fn keep(&mut self, seq: Seq, presentation: Presentation) {
         if self.by_seq.insert(seq, presentation).is_none() {
             self.order.push_back(seq);
@@ -48,10 +56,18 @@ impl Presentations {
     }
 }
 
+/// The user's rules.
+#[derive(Default)]
+struct InForce {
+    rules: Option<Worker<Rules>>,
+    /// How often others took their place.
+    swaps: u64,
+}
+
 /// The store behind the user's rules.
 pub struct Feed {
     store: Arc<dyn EventStore>,
-    rules: RwLock<Option<Worker<Rules>>>,
+    in_force: RwLock<InForce>,
     presentations: Mutex<Presentations>,
 }
 
@@ -87,7 +103,7 @@ impl Feed {
     /// A feed without rules.
     #[must_use]
     pub fn new(store: Arc<dyn EventStore>) -> Self {
-        Self { store, rules: RwLock::new(None), presentations: Mutex::default() }
+        Self { store, in_force: RwLock::default(), presentations: Mutex::default() }
     }
 
     /// The store behind it.
@@ -98,14 +114,20 @@ impl Feed {
 
     /// From now on these rules, or none.
     pub fn set_rules(&self, rules: Option<Worker<Rules>>) {
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
-        *self.presentations() = Presentations::default();
+        let mut in_force = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
+        let swaps = in_force.swaps + 1;
+        *in_force = InForce { rules, swaps };
+        *self.presentations() = Presentations { swaps, ..Presentations::default() };
     }
 
     /// The rules in force.
     #[must_use]
     pub fn rules(&self) -> Option<Worker<Rules>> {
-        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.in_force().rules.clone()
+    }
+
+    fn in_force(&self) -> RwLockReadGuard<'_, InForce> {
+        self.in_force.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn presentations(&self) -> MutexGuard<'_, Presentations> {
@@ -114,29 +136,34 @@ impl Feed {
 
     /// What is to be shown of these events, in their order, without the hidden ones.
     pub fn show(&self, events: Vec<Arc<Event>>) -> Vec<Shown> {
-        let Some(rules) = self.rules() else {
+        let (rules, swaps) = {
+            let in_force = self.in_force();
+            (in_force.rules.clone(), in_force.swaps)
+        };
+        let Some(rules) = rules else {
             return events.into_iter().map(|event| Shown { event, display: None }).collect();
         };
-        let unknown: Vec<Arc<Event>> = {
-            let known = self.presentations();
-            events.iter().filter(|event| !known.by_seq.contains_key(&event.seq)).cloned().collect()
-        };
-        let fresh = if unknown.is_empty() { HashMap::new() } else { present_all(&rules, unknown) };
-        let mut known = self.presentations();
+        // Looked up once: what is known now may be forgotten while the rules are asked about the rest.
+        let mut said = self.presentations().known(&events, swaps);
+        let unknown: Vec<_> = events.iter().filter(|event| !said.contains_key(&event.seq)).cloned().collect();
+        if !unknown.is_empty() {
+            let fresh = present_all(&rules, unknown);
+            said.extend(fresh.iter().map(|(seq, presentation)| (*seq, presentation.clone())));
+            let mut known = self.presentations();
+            // Other rules may be in force by now, who have their own word on these.
+            if known.swaps == swaps {
+                fresh.into_iter().for_each(|(seq, presentation)| known.keep(seq, presentation));
+            }
+        }
         let shown = events.into_iter().filter_map(|event| {
-            let presentation = fresh.get(&event.seq).or_else(|| known.by_seq.get(&event.seq));
-            let display: Option<Display> = match presentation {
+            let display: Option<Display> = match said.get(&event.seq) {
                 Some(Presentation::Hide) => return None,
                 Some(Presentation::Show(display)) => Some(display.clone()),
                 Some(Presentation::Plain) | None => None,
             };
             Some(Shown { event, display })
         });
-        let shown = shown.collect();
-        for (seq, presentation) in fresh {
-            known.keep(seq, presentation);
-        }
-        shown
+        shown.collect()
     }
 
     /// One event by its id; none when it is not kept or is hidden.

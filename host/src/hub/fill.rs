@@ -76,7 +76,7 @@ async fn fetch(core: &Arc<HubCore>, fill: &Fill) -> Result<Vec<Arc<Frame>>, HubE
         .read_in_turn(move |feed| -> Result<_, StoreError> {
             match kind {
                 FillKind::Events(reason) => {
-                    let mut items = join::range(feed, &key.filter, from, to, buffer, reason)?;
+                    let mut items = join::gap(feed, &key.filter, from, to, buffer, reason)?;
                     // Behind it the lane's frames go on, and under the rate again.
                     items.push(Item::CaughtUp(to));
                     Ok(items)

@@ -61,8 +61,7 @@ impl Origin {
     }
 
     fn pruned(from: Seq, to: Seq) -> Self {
-        let skipped = Skipped { from, to, count: None, by_type: Vec::new(), reason: Reason::Pruned };
-        Self { recovered: false, from, pruned: Some(skipped) }
+        Self { recovered: false, from, pruned: Some(unknown(from, to, Reason::Pruned)) }
     }
 }
 
@@ -186,18 +185,57 @@ pub fn range(
     Ok(items)
 }
 
-/// The report on the matching events of `(from, to]`, counted in the store.
+/// What a subscription that stands at `from` has missed up to `to`: [`range`], behind the report of what retention has
+/// removed since.
+///
+/// # Errors
+/// The store's.
+pub fn gap(
+    feed: &Feed,
+    filter: &Filter,
+    from: Seq,
+    to: Seq,
+    buffer: u32,
+    reason: Reason,
+) -> Result<Vec<Item>, StoreError> {
+    let mut kept = from;
+    loop {
+        let mut items = Vec::new();
+        if kept > from {
+            items.push(Item::Skipped(unknown(from, kept, Reason::Pruned)));
+        }
+        items.extend(range(feed, filter, kept, to, buffer, reason)?);
+        // Looked at behind the read, as in `replay`.
+        let trimmed = feed.bounds()?.trimmed.min(to);
+        if trimmed <= kept {
+            return Ok(items);
+        }
+        kept = trimmed;
+    }
+}
+
+/// The report on the matching events of `(from, to]`, counted in the store; where retention has removed some of them,
+/// nobody knows how many.
 ///
 /// # Errors
 /// The store's.
 pub fn report(feed: &Feed, filter: &Filter, from: Seq, to: Seq, reason: Reason) -> Result<Skipped, StoreError> {
     let counts = feed.count(filter, from, to)?;
+    if feed.bounds()?.trimmed > from {
+        return Ok(unknown(from, to, reason));
+    }
     Ok(Skipped { from, to, count: counts.total, by_type: counts.by_type, reason })
 }
 
+fn unknown(from: Seq, to: Seq, reason: Reason) -> Skipped {
+    Skipped { from, to, count: None, by_type: Vec::new(), reason }
+}
+
 #[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::hub::testing;
 
     fn bounds(trimmed: Seq, head: Seq) -> Bounds {
         Bounds { epoch: "now".to_owned(), trimmed, head }
@@ -224,6 +262,28 @@ mod tests {
     fn a_cursor_of_another_epoch_starts_at_zero_of_this_one() {
         let origin = origin_of_cursor(&cursor("before", 900), &bounds(5, 10)).map(|o| (o.recovered, o.from, o.after()));
         assert_eq!(origin, Some((false, 0, 5)));
+    }
+
+    #[test]
+    fn promise_1_what_was_pruned_while_a_subscription_lagged_is_reported() {
+        let feed = testing::feed(10);
+        let missed = |from, to, buffer| {
+            let items = gap(&feed, &Filter::default(), from, to, buffer, Reason::Slow).unwrap();
+            let told = items.into_iter().map(|item| match item {
+                Item::Skipped(s) => (s.from, s.to, s.count, Some(s.reason)),
+                Item::Event(shown, prev) => (prev, shown.event.seq, Some(1), None),
+                other => panic!("{other:?}"),
+            });
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(missed(2, 10, 1), [(2, 9, Some(7), Some(Reason::Slow)), (9, 10, Some(1), None)]);
+        feed.store().trim(7, 100).unwrap();
+        let gone = (2, 7, None, Some(Reason::Pruned));
+        assert_eq!(missed(2, 10, 1), [gone, (7, 9, Some(2), Some(Reason::Slow)), (9, 10, Some(1), None)]);
+        assert_eq!(missed(2, 6, 1), [(2, 6, None, Some(Reason::Pruned))]);
+        assert_eq!(missed(8, 9, 1), [(8, 9, Some(1), None)], "all that it missed is kept");
+        let counted = |from| report(&feed, &Filter::default(), from, 10, Reason::Rate).unwrap().count;
+        assert_eq!((counted(6), counted(7)), (None, Some(3)));
     }
 
     #[test]

@@ -107,29 +107,7 @@ struct Shard {
 
 /// Run a shard on this thread until it is told to stop.
 pub fn run(index: usize, core: Arc<HubCore>, parts: Parts) {
-    let mut shard = Shard {
-        index,
-        core,
-        poll: parts.poll,
-        inbox: parts.inbox,
-        credit: parts.credit,
-        connections: Slab::new(),
-        generation: 0,
-        lanes: HashMap::new(),
-        unread: Vec::new(),
-        swept: monotonic_ms(),
-        gathered: BTreeMap::new(),
-        committed: None,
-        pace: Pace::new(),
-        gathering: parts.gathering,
-        sent: 0,
-        packer: Packer::default(),
-        burst: Burst::new(),
-        staged: Vec::new(),
-        results: Vec::new(),
-        roster: Vec::new(),
-        due: Vec::new(),
-    };
+    let mut shard = Shard::new(index, core, parts);
     let mut events = Events::with_capacity(1024);
     let mut scratch = vec![0; 16 * 1024];
     loop {
@@ -169,6 +147,32 @@ pub fn run(index: usize, core: Arc<HubCore>, parts: Parts) {
 }
 
 impl Shard {
+    fn new(index: usize, core: Arc<HubCore>, parts: Parts) -> Self {
+        Self {
+            index,
+            core,
+            poll: parts.poll,
+            inbox: parts.inbox,
+            credit: parts.credit,
+            connections: Slab::new(),
+            generation: 0,
+            lanes: HashMap::new(),
+            unread: Vec::new(),
+            swept: monotonic_ms(),
+            gathered: BTreeMap::new(),
+            committed: None,
+            pace: Pace::new(),
+            gathering: parts.gathering,
+            sent: 0,
+            packer: Packer::default(),
+            burst: Burst::new(),
+            staged: Vec::new(),
+            results: Vec::new(),
+            roster: Vec::new(),
+            due: Vec::new(),
+        }
+    }
+
     // ----------------------------------------------------------------------------------------------------- commands
 
     /// How long to wait for sockets and commands.
@@ -323,3 +327,6 @@ impl Shard {
         self.read(key, scratch);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,8 +93,10 @@ impl HubCore {
     {
         let turn = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| HubError::Stopping)?;
         let feed = Arc::clone(&self.feed);
-        let done = tokio::task::spawn_blocking(move || read(&feed)).await;
-        done.map_err(|_| HubError::Stopping)?.map(|read| (read, turn)).map_err(Into::into)
+        // A client that hangs up ends its request, not the read that is under way: the turn goes with that.
+        let done = tokio::task::spawn_blocking(move || (read(&feed), turn)).await;
+        let (read, turn) = done.map_err(|_| HubError::Stopping)?;
+        read.map(|read| (read, turn)).map_err(Into::into)
     }
 
     /// Read from the log; when that meets a cursor beyond the head, again, until the log has grown to it or
@@ -209,5 +211,42 @@ impl HubCore {
 
     pub(super) fn count_closed(&self, reason: &'static str) {
         self.metrics.closed.get_or_create(&metrics::Reason { reason }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::mpsc;
+
+    use tokio::sync::oneshot;
+
+    use crate::hub::{READS, testing};
+    use crate::store::StoreError;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_whose_client_has_gone_keeps_its_turn_until_it_is_done() {
+        let (core, _commands) = testing::core(testing::feed(0));
+        let (release, released) = mpsc::channel::<()>();
+        let (begin, begun) = oneshot::channel();
+        let reader = Arc::clone(&core);
+        let request = tokio::spawn(async move {
+            let read = move |_: &Feed| {
+                let _ = begin.send(());
+                let _ = released.recv();
+                Ok::<_, StoreError>(())
+            };
+            reader.read(read).await
+        });
+        begun.await.unwrap();
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+        assert_eq!(core.reads.available_permits(), READS - 1);
+        drop(release);
+        let all = core.reads.acquire_many(u32::try_from(READS).unwrap()).await;
+        assert_eq!(all.unwrap().num_permits(), READS);
     }
 }

@@ -26,12 +26,8 @@ impl Shard {
         let place = subscription.connection.key;
         self.unsubscribe(place, key.label.as_deref());
         let Some(connection) = self.connections.get_mut(place) else { return };
-        let (frames, caught_up) = match frames.split_last() {
-            Some((last, before)) if last.kind == Told::Position => (before, Some(Arc::clone(last))),
-            _ => (frames, None),
-        };
         // Where the client stands before the first of them: `subscribed` says it where nothing else follows.
-        let settles = frames.iter().find(|frame| frame.kind != Told::Aside);
+        let settles = frames.iter().find(|frame| matches!(frame.kind, Told::Event | Told::Skipped));
         let first = settles.or_else(|| frames.first()).map_or(position, |frame| frame.from);
         // Nearly every connection has one, and room for three more would be most of what an idle client costs.
         connection.subscriptions.reserve_exact(1);
@@ -41,22 +37,37 @@ impl Shard {
             lane: None,
             position: first,
             flow: Flow::Live,
-            caught_up,
+            caught_up: None,
         });
-        self.send_run(place, subscription.id, frames);
-        let Some(connection) = self.connections.get_mut(place) else { return };
-        let lagging = connection.lagging_since.is_some();
-        let Some(subscription) = connection.subscription(subscription.id) else { return };
-        if lagging {
-            // Not all was sent: what ends the replay is what will be fetched instead.
-            subscription.caught_up = None;
-            return;
-        }
+        let Some(subscription) = self.send_past(place, subscription.id, frames) else { return };
         if subscription.caught_up.is_none() {
             subscription.position = position;
         }
         // No frame of the lane may come before `attached` has looked whether something is missing.
         subscription.flow = Flow::held();
+    }
+
+    /// Send what a subscription has missed, but for the `caught_up` that ends it: that waits in the subscription for
+    /// [`Shard::go_live`]. None: it lags, or is gone.
+    fn send_past(&mut self, place: usize, id: u32, frames: &[Arc<Frame>]) -> Option<&mut Subscription> {
+        let (frames, caught_up) = match frames.split_last() {
+            Some((last, before)) if last.kind == Told::Position => (before, Some(Arc::clone(last))),
+            _ => (frames, None),
+        };
+        self.send_run(place, id, frames);
+        let connection = self.connections.get_mut(place)?;
+        let lagging = connection.lagging_since.is_some();
+        let subscription = connection.subscription(id)?;
+        // Where not all was sent, what will be fetched instead has an end of its own.
+        let newest = frames.iter().rev().find(|frame| frame.kind != Told::Aside);
+        let sent = newest.is_none_or(|frame| frame.to <= subscription.position);
+        subscription.caught_up = caught_up.filter(|_| sent);
+        if lagging {
+            // What comes from the lane meanwhile is read from the log, too.
+            subscription.flow = Flow::Lagging;
+            return None;
+        }
+        Some(subscription)
     }
 
     pub(super) fn attached(&mut self, attached: Attached) {
@@ -141,18 +152,15 @@ impl Shard {
         };
         let Some(subscription) = connection.subscription(named.id) else { return };
         let Flow::Held { frames, dropped, .. } = std::mem::replace(&mut subscription.flow, Flow::Live) else { return };
-        self.send_run(place, named.id, &filled.frames);
-        let Some(connection) = self.connections.get_mut(place) else { return };
-        if connection.lagging_since.is_some() {
-            return;
-        }
-        let Some(subscription) = connection.subscription(named.id) else { return };
+        let Some(subscription) = self.send_past(place, named.id, &filled.frames) else { return };
         subscription.position = subscription.position.max(filled.position);
         if dropped {
             self.go_live(place, named.id, Reason::Slow);
-        } else {
-            self.send_run(place, named.id, &frames);
+            return;
         }
+        let caught_up = subscription.caught_up.take();
+        self.send_run(place, named.id, caught_up.as_slice());
+        self.send_run(place, named.id, &frames);
     }
 
     pub(super) fn unsubscribe(&mut self, place: usize, label: Option<&str>) {
