@@ -425,6 +425,7 @@
     .title { flex: 1; margin: 0; font-size: 12px; letter-spacing: .1em; }
     .word, .tool, .chip, .time, .day { color: var(--af-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
     .gap, .note, dt, .key { color: var(--af-muted); }
+    .list > li { contain: content; }
     .light { border: 4px solid var(--af-line); border-radius: 50%; }
     [status=live] .light { border-color: #e44; animation: pulse 2s infinite; }
     @keyframes pulse { 50% { opacity: .4; } }
@@ -464,19 +465,10 @@
     @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
   `);
 
-  /** Formatters are slow: the last answer is kept. */
-  const reads = (options) => {
-    const format = new Intl.DateTimeFormat([], options);
-    let last, text;
-    return (time) => {
-      const date = new Date(time);
-      if (last !== (last = date / 1000 | 0)) text = format.format(date);
-      return text;
-    };
-  };
-  const clock = reads({ timeStyle: 'medium', hourCycle: 'h23' });
-  const exact = reads({ dateStyle: 'full', timeStyle: 'long' });
-  const dayOf = reads({ dateStyle: 'full' });
+  // Not by `Intl`: its first use takes 10 ms.
+  const counted = (count) => `${count}`.replace(/\B(?=(\d{3})+$)/g, ',');
+  const clock = (time) => new Date(time).toTimeString().slice(0, 8);
+  const dayOf = (time) => new Date(time).toDateString();
   const kindOf = (type) => type.split('.', 1)[0];
   const paint = (element, kind) => {
     element.style.setProperty('--kind', `var(--af-${kind}, var(--af-system))`);
@@ -518,7 +510,7 @@
     const facts = ['event_type', 'source', 'task_id', 'agent_id'].filter((name) => event[name])
       .map((name) => [name, h('a', { href: link({ [name.replace('event_', '')]: event[name] }) }, event[name])]);
     return h('div', { class: 'details' },
-      h('dl', {}, ...[...facts, ['time', `${exact(timestamp)} · ${timestamp}`], ['id', `${id} · seq ${seq}`]]
+      h('dl', {}, ...[...facts, ['time', `${new Date(timestamp)} · ${timestamp}`], ['id', `${id} · seq ${seq}`]]
         .flatMap(([name, value]) => [h('dt', {}, name.replace('_', ' ')), h('dd', { dir: 'auto' }, value)])),
       h('div', { class: 'tree', tabindex: '0' }, tree('data', event.data, true)),
       copy('Copy JSON', JSON.stringify(event, null, 2)), copy('Copy link', link({ event: id })));
@@ -597,7 +589,10 @@
       const wake = ({ type, persisted }) => {
         if (type === 'pagehide') this.#source.stop();
         else if (persisted) this.retry();
-        else if (!document.hidden) this.#source.nudge();
+        else if (!document.hidden) {
+          this.#second();
+          this.#source.nudge();
+        }
       };
       for (const name of ['online', 'visibilitychange', 'pageshow', 'pagehide']) addEventListener(name, wake, { signal });
       const tick = setInterval(() => this.#second(), 1_000);
@@ -721,15 +716,16 @@
       return this.#kinds.size && !this.#kinds.has(kindOf(event_type));
     }
 
-    /** Rows are made in one task and shown in another: none is long. */
+    /** Rows are made, laid out and painted in a task each: none is long. */
     #schedule(wait = 100) {
       this.#due ||= setTimeout(() => {
         this.#due = 0;
+        if (document.hidden) return;
         const { list, pill, panel } = this.$;
         const held = list.firstChild && !this.#released && (this.#paused || this.#away || this.#hover > Date.now() || panel.querySelector('ol :focus-visible, .open, .pill:focus'));
         if (!held) return this.#make();
         pill.hidden = !this.#fresh;
-        say(pill, `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`);
+        say(pill, `${counted(this.#fresh)} new event${this.#fresh === 1 ? '' : 's'}`);
       }, wait);
     }
 
@@ -745,9 +741,9 @@
         const shows = this.#pending.shift();
         this.#rows.push(shows.display ? this.#row(shows) : this.#gap(shows));
       }
-      const wait = this.#pending.length ? 0 : 100;
+      const wait = this.#pending.length ? 0 : this.#rows[3] ? 250 : 100;
       if (!wait && !this.$.list.firstChild) this.#schedule(0);
-      else if (this.#rows.length) this.#due = requestAnimationFrame(() => this.#flush(wait));
+      else if (this.#rows.length) this.#due = setTimeout(() => this.#flush(wait));
       else this.#released = false;
     }
 
@@ -766,7 +762,8 @@
       }
       if (old && old !== dayOf(Date.now())) rows.prepend(between(old));
       list.prepend(rows);
-      requestAnimationFrame(() => (scroll.scrollTop = 1)); // from 1 on the browser anchors
+      // From 1 on the browser anchors, in the first.
+      requestAnimationFrame(() => requestAnimationFrame(() => (scroll.scrollTop = 1)));
       while (list.childElementCount > this.#options.limit) {
         const row = list.lastChild;
         row.remove();
@@ -782,6 +779,7 @@
       this.#rows = [];
       this.#fresh = this.#pending.length;
       this.#note();
+      list.offsetTop; // lays it out
       this.#schedule(wait);
     }
 
@@ -799,7 +797,7 @@
       row.className = row.part = `row${bad ? ' bad' : ''}${this.#fresh < 4 ? ' new' : ''}`;
       row.hidden = this.#hides(event);
       time.dateTime = timestamp;
-      time.title = exact(timestamp);
+      time.title = new Date(timestamp);
       say(icon, display.icon);
       say(text, display.text);
       say(time, this.#time(timestamp));
@@ -811,7 +809,7 @@
     #gap(skipped) {
       const { count, reason, from, to } = skipped;
       const opens = from && to && reason !== 'pruned';
-      const what = opens ? [`${count?.toLocaleString() ?? ''} more · `, h('b', {}, 'show')] : ['Older events are not kept'];
+      const what = opens ? [`${counted(count ?? '')} more · `, h('b', {}, 'show')] : ['Older events are not kept'];
       const row = item('row gap', '⋯', h('span', { class: 'text' }, ...what));
       row.firstChild.disabled = !opens;
       row.shows = skipped;
@@ -825,7 +823,7 @@
     #second() {
       if (document.hidden) return;
       this.#schedule();
-      for (const [kind, { count, chip }] of this.#counts) say(chip, `${kind} ${count.toLocaleString()}`);
+      for (const [kind, { count, chip }] of this.#counts) say(chip, `${kind} ${counted(count)}`);
       for (const time of this.$.list.querySelectorAll('time')) say(time, this.#time(time.dateTime));
     }
 
