@@ -277,7 +277,7 @@
     }
   }
 
-  /** One connection for all tabs: who holds the Web Lock has the `Link`. Each keeps its position: nothing is lost with a leader. */
+  /** One connection for all tabs: who holds the Web Lock has the `Link`; each keeps its own position. */
   class Source {
     position = new Position();
     status = /** @type {Status} */ ({ state: 'connecting' });
@@ -443,14 +443,14 @@
     #top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
     .list:not(:empty) ~ slot { display: none; }
     ol { list-style: none; margin: 0; padding: 0; }
-    .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
+    .line { display: flex; gap: 10px; align-items: baseline; width: 100%; line-height: round(1.4em, 1px); padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
     .line:hover, .open > .line, .details, .tool:hover { background: var(--af-hover); }
     .icon { flex: none; width: 1.4em; text-align: center; }
     .text { flex: 1; overflow: hidden; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
     .bad .text { color: var(--af-error); }
     .day { padding: 10px 16px 4px; }
     .new { animation: new .25s; }
-    .pill { position: absolute; inset-inline: 0; margin: 8px auto; width: max-content; padding: 4px 16px; border: 1px solid transparent; border-radius: 20px;
+    .pill { position: absolute; z-index: 1; inset-inline: 0; margin: 8px auto; width: max-content; padding: 4px 16px; border: 1px solid transparent; border-radius: 20px;
       background: var(--af-accent); color: var(--af-bg); font-size: 12px; }
     .note { padding: 40px 16px; text-align: center; }
     .footer { padding: 10px; text-align: center; }
@@ -466,7 +466,7 @@
     @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
   `);
 
-  // The first use of `Intl` takes 10 ms.
+  // `Intl` takes 10 ms at first.
   const counted = (count) => `${count}`.replace(/\B(?=(\d{3})+$)/g, ',');
   const clock = (time) => new Date(time).toTimeString().slice(0, 8);
   const dayOf = (time) => new Date(time).toDateString();
@@ -673,7 +673,7 @@
 
     #note() {
       const { state, message } = this.status;
-      // Its content stands in until there are events.
+      // Its content stands in for events.
       const { list } = this.$;
       this.$.note.hidden = !!list.querySelector('li:not([hidden])') || (!list.firstChild && this.children.length && /^(live|conn)/.test(state));
       say(this.$.note, message || {
@@ -714,7 +714,7 @@
       return this.#kinds.size && !this.#kinds.has(kindOf(event_type));
     }
 
-    /** Rows are made, laid out and painted in tasks of their own. */
+    /** Rows are made, laid out and painted in a task each. */
     #schedule(wait = 100) {
       this.#due ||= setTimeout(() => {
         this.#due = 0;
