@@ -277,7 +277,7 @@
     }
   }
 
-  /** One connection for all tabs: who holds the Web Lock has the `Link`. Each keeps its position: nothing is lost with a leader. */
+  /** One connection for all tabs: who holds the Web Lock has the `Link`; each keeps its own position. */
   class Source {
     position = new Position();
     status = /** @type {Status} */ ({ state: 'connecting' });
@@ -425,6 +425,7 @@
     .title { flex: 1; margin: 0; font-size: 12px; letter-spacing: .1em; }
     .word, .tool, .chip, .time, .day { color: var(--af-muted); font-size: 12px; font-variant-numeric: tabular-nums; }
     .gap, .note, dt, .key { color: var(--af-muted); }
+    .list > li { contain: content; }
     .light { border: 4px solid var(--af-line); border-radius: 50%; }
     [status=live] .light { border-color: #e44; animation: pulse 2s infinite; }
     @keyframes pulse { 50% { opacity: .4; } }
@@ -437,18 +438,19 @@
     .chip { flex: none; padding: 4px 8px; border: 1px solid var(--af-line); border-radius: 20px; }
     .chip::before { content: '● '; color: var(--kind); }
     .chip[aria-pressed=true] { border-color: var(--kind); color: var(--af-fg); }
+    .chip[aria-pressed=true]::before { content: '✓ '; }
     .scroll { flex: 1; max-height: var(--af-max-height, 420px); overflow: auto; border-block: 1px solid var(--af-line); }
     #top { height: 2px; margin-bottom: -2px; overflow-anchor: none; }
     .list:not(:empty) ~ slot { display: none; }
     ol { list-style: none; margin: 0; padding: 0; }
-    .line { display: flex; gap: 10px; align-items: baseline; width: 100%; padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
+    .line { display: flex; gap: 10px; align-items: baseline; width: 100%; line-height: round(1.4em, 1px); padding: var(--af-row, 7px) 16px; border-inline-start: 3px solid var(--kind, transparent); }
     .line:hover, .open > .line, .details, .tool:hover { background: var(--af-hover); }
     .icon { flex: none; width: 1.4em; text-align: center; }
     .text { flex: 1; overflow: hidden; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
     .bad .text { color: var(--af-error); }
     .day { padding: 10px 16px 4px; }
     .new { animation: new .25s; }
-    .pill { position: absolute; inset-inline: 0; margin: 8px auto; width: max-content; padding: 4px 16px; border-radius: 20px;
+    .pill { position: absolute; z-index: 1; inset-inline: 0; margin: 8px auto; width: max-content; padding: 4px 16px; border: 1px solid transparent; border-radius: 20px;
       background: var(--af-accent); color: var(--af-bg); font-size: 12px; }
     .note { padding: 40px 16px; text-align: center; }
     .footer { padding: 10px; text-align: center; }
@@ -464,19 +466,10 @@
     @media (prefers-contrast: more) { :host { --af-muted: var(--af-fg); --af-line: var(--af-fg); } }
   `);
 
-  /** Formatters are slow: the last answer is kept. */
-  const reads = (options) => {
-    const format = new Intl.DateTimeFormat([], options);
-    let last, text;
-    return (time) => {
-      const date = new Date(time);
-      if (last !== (last = date / 1000 | 0)) text = format.format(date);
-      return text;
-    };
-  };
-  const clock = reads({ timeStyle: 'medium', hourCycle: 'h23' });
-  const exact = reads({ dateStyle: 'full', timeStyle: 'long' });
-  const dayOf = reads({ dateStyle: 'full' });
+  // `Intl` takes 10 ms at first.
+  const counted = (count) => `${count}`.replace(/\B(?=(\d{3})+$)/g, ',');
+  const clock = (time) => new Date(time).toTimeString().slice(0, 8);
+  const dayOf = (time) => new Date(time).toDateString();
   const kindOf = (type) => type.split('.', 1)[0];
   const paint = (element, kind) => {
     element.style.setProperty('--kind', `var(--af-${kind}, var(--af-system))`);
@@ -518,7 +511,7 @@
     const facts = ['event_type', 'source', 'task_id', 'agent_id'].filter((name) => event[name])
       .map((name) => [name, h('a', { href: link({ [name.replace('event_', '')]: event[name] }) }, event[name])]);
     return h('div', { class: 'details' },
-      h('dl', {}, ...[...facts, ['time', `${exact(timestamp)} · ${timestamp}`], ['id', `${id} · seq ${seq}`]]
+      h('dl', {}, ...[...facts, ['time', `${new Date(timestamp)} · ${timestamp}`], ['id', `${id} · seq ${seq}`]]
         .flatMap(([name, value]) => [h('dt', {}, name.replace('_', ' ')), h('dd', { dir: 'auto' }, value)])),
       h('div', { class: 'tree', tabindex: '0' }, tree('data', event.data, true)),
       copy('Copy JSON', JSON.stringify(event, null, 2)), copy('Copy link', link({ event: id })));
@@ -680,7 +673,7 @@
 
     #note() {
       const { state, message } = this.status;
-      // Its content stands in until there are events.
+      // Its content stands in for events.
       const { list } = this.$;
       this.$.note.hidden = !!list.querySelector('li:not([hidden])') || (!list.firstChild && this.children.length && /^(live|conn)/.test(state));
       say(this.$.note, message || {
@@ -721,7 +714,7 @@
       return this.#kinds.size && !this.#kinds.has(kindOf(event_type));
     }
 
-    /** Rows are made in one task and shown in another: none is long. */
+    /** Rows are made, laid out and painted in a task each. */
     #schedule(wait = 100) {
       this.#due ||= setTimeout(() => {
         this.#due = 0;
@@ -729,7 +722,7 @@
         const held = list.firstChild && !this.#released && (this.#paused || this.#away || this.#hover > Date.now() || panel.querySelector('ol :focus-visible, .open, .pill:focus'));
         if (!held) return this.#make();
         pill.hidden = !this.#fresh;
-        say(pill, `${this.#fresh.toLocaleString()} new event${this.#fresh === 1 ? '' : 's'}`);
+        say(pill, `${counted(this.#fresh)} new event${this.#fresh === 1 ? '' : 's'}`);
       }, wait);
     }
 
@@ -745,9 +738,9 @@
         const shows = this.#pending.shift();
         this.#rows.push(shows.display ? this.#row(shows) : this.#gap(shows));
       }
-      const wait = this.#pending.length ? 0 : 100;
+      const wait = this.#pending.length ? 0 : this.#rows[3] ? 200 : 100;
       if (!wait && !this.$.list.firstChild) this.#schedule(0);
-      else if (this.#rows.length) this.#due = requestAnimationFrame(() => this.#flush(wait));
+      else if (this.#rows.length) this.#due = setTimeout(() => this.#flush(wait));
       else this.#released = false;
     }
 
@@ -766,7 +759,6 @@
       }
       if (old && old !== dayOf(Date.now())) rows.prepend(between(old));
       list.prepend(rows);
-      requestAnimationFrame(() => (scroll.scrollTop = 1)); // from 1 on the browser anchors
       while (list.childElementCount > this.#options.limit) {
         const row = list.lastChild;
         row.remove();
@@ -782,7 +774,13 @@
       this.#rows = [];
       this.#fresh = this.#pending.length;
       this.#note();
-      this.#schedule(wait);
+      list.offsetTop; // lays out
+      // From 1 on the browser anchors, in a frame. Hidden tabs have none.
+      this.#due = requestAnimationFrame(() => requestAnimationFrame(() => {
+        this.#due = 0;
+        scroll.scrollTop = 1;
+        this.#schedule(wait);
+      }));
     }
 
     #day(row) {
@@ -799,7 +797,7 @@
       row.className = row.part = `row${bad ? ' bad' : ''}${this.#fresh < 4 ? ' new' : ''}`;
       row.hidden = this.#hides(event);
       time.dateTime = timestamp;
-      time.title = exact(timestamp);
+      time.title = new Date(timestamp);
       say(icon, display.icon);
       say(text, display.text);
       say(time, this.#time(timestamp));
@@ -811,7 +809,7 @@
     #gap(skipped) {
       const { count, reason, from, to } = skipped;
       const opens = from && to && reason !== 'pruned';
-      const what = opens ? [`${count?.toLocaleString() ?? ''} more · `, h('b', {}, 'show')] : ['Older events are not kept'];
+      const what = opens ? [`${counted(count ?? '')} more · `, h('b', {}, 'show')] : ['Older events are not kept'];
       const row = item('row gap', '⋯', h('span', { class: 'text' }, ...what));
       row.firstChild.disabled = !opens;
       row.shows = skipped;
@@ -825,7 +823,7 @@
     #second() {
       if (document.hidden) return;
       this.#schedule();
-      for (const [kind, { count, chip }] of this.#counts) say(chip, `${kind} ${count.toLocaleString()}`);
+      for (const [kind, { count, chip }] of this.#counts) say(chip, `${kind} ${counted(count)}`);
       for (const time of this.$.list.querySelectorAll('time')) say(time, this.#time(time.dateTime));
     }
 

@@ -8,7 +8,7 @@ const SUMMARY_EVERY = 30_000; // ms; it also keeps the session's cookie fresh
 const KINDS = ['task', 'agent', 'bid', 'auction', 'tool', 'system', 'error', 'other'];
 const STEPS = [['created', 'Created'], ['bidding', 'Bidding'], ['assigned', 'Assigned'], ['started', 'Started'], ['completed', 'Completed'], ['failed', 'Failed']];
 const AGENTS_SHOWN = 12;
-const byName = new Intl.Collator().compare; // localeCompare makes one each time
+let byName = null; // a collator's, made when it is needed: localeCompare makes one each time
 const narrow = matchMedia('(max-width: 820px)'); // a telephone
 const GONE = /^(left|offline|gone|dead|disconnected)$/;
 
@@ -173,6 +173,7 @@ function showTasks(tasks) {
 }
 
 function showAgents(agents) {
+  byName ??= new Intl.Collator().compare;
   const rank = (agent) => (GONE.test(agent.status) ? 1 : 0);
   const sorted = [...agents].sort((a, b) => rank(a) - rank(b) || byName(a.name || a.id, b.name || b.id)); // by name, so that rows stay where they are
   const shown = allAgents ? sorted : sorted.slice(0, AGENTS_SHOWN);

@@ -19,6 +19,22 @@ const LIGHTS: &str = "
     page.style.backgroundColor = 'Canvas';
     return [light.borderTopColor, light.borderTopWidth, dot.backgroundColor, getComputedStyle(page).backgroundColor];";
 
+/// The button over the list: what it says, what a finger meets in its middle, its edge.
+const PILL: &str = "
+    const root = document.querySelector('activity-feed').shadowRoot;
+    const pill = root.querySelector('.pill');
+    const { x, y, width, height } = pill.getBoundingClientRect();
+    const { borderTopWidth, borderTopColor } = getComputedStyle(pill);
+    return [pill.textContent, root.elementFromPoint(x + width / 2, y + height / 2)?.part[0], borderTopWidth, borderTopColor];";
+
+/// What stands before a kind, not pressed and pressed.
+const CHIP: &str = "
+    const chip = document.querySelector('activity-feed').shadowRoot.querySelector('.chip');
+    const sign = () => getComputedStyle(chip, '::before').content;
+    const before = sign();
+    chip.click();
+    return [before, sign()];";
+
 #[test]
 fn with_colours_of_the_readers_own_the_lights_are_still_seen() {
     let Some((_server, browser, http)) = signed_in("with_colours_of_the_readers_own_the_lights_are_still_seen") else {
@@ -33,6 +49,14 @@ fn with_colours_of_the_readers_own_the_lights_are_still_seen() {
     for (what, colour) in [("the widget's light", light), ("the dot", dot)] {
         assert!(colour != behind && !colour.starts_with("rgba"), "{what} is not seen: {lights}");
     }
+
+    browser.run("document.querySelector('activity-feed').pause();");
+    http.post("/api/events", &event("agent.joined", json!({"name": "Held"}))).expect(201);
+    let pill = wait_for("what waits", SHOWN, || Some(browser.run(PILL)).filter(|pill| pill[0] == "1 new event"));
+    assert_eq!(pill[1], "pill", "it is above the rows: {pill}");
+    assert_eq!((&pill[2], pill[3] == behind), (&json!("1px"), false), "it has an edge: {pill}");
+    let chip = browser.run(CHIP);
+    assert!(chip[0] != chip[1] && chip[1] != "none", "a pressed kind is another sign: {chip}");
 }
 
 #[test]
