@@ -40,17 +40,18 @@ fn tail(url: &str) -> (Tail, Receiver<String>) {
 fn the_past_and_the_present_have_the_same_digits() {
     let server = Server::start(&[]);
     let data = r#"{"z":1.10,"a":12345678901234567890123}"#;
-    let log = |id: &str| {
-        let event = format!(r#"{{"id":"{id}","event_type":"a.b","source":"q","data":{data}}}"#);
-        server.http().post_bytes("/api/events", "application/json", event.as_bytes()).expect(201);
-    };
-    log("past");
+    let event = format!(r#"{{"id":"past","event_type":"a.b","source":"q","data":{data}}}"#);
+    server.http().post_bytes("/api/events", "application/json", event.as_bytes()).expect(201);
     let (_tail, lines) = tail(&server.url());
     let past = lines.recv_timeout(SOON).expect("the past");
     assert!(past.contains("\"past\"") && past.contains(data), "{past}");
-    log("present");
+    let status =
+        binary::command(&["log", "a.b", "--data", data, "--url", &server.url(), "--token", &scoped("publish")])
+            .stdout(Stdio::null())
+            .status();
+    assert!(status.unwrap().success());
     let present = lines.recv_timeout(SOON).expect("the present");
-    assert!(present.contains("\"present\"") && present.contains(data), "{present}");
+    assert!(present.contains("\"cli\"") && present.contains(data), "also as `log` sends it: {present}");
 }
 
 /// A feed of two pages, whose second one is away for a moment. Tells what it was asked for.
