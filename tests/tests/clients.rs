@@ -95,17 +95,21 @@ fn what_is_refused_is_named_and_does_not_stop_the_rest() {
     let mut lines: Vec<String> =
         (0..40).map(|n| json!({"id": format!("e-{n}"), "event_type": "a.b", "source": "q"}).to_string()).collect();
     lines[7] = json!({"id": "bad-type", "event_type": "NOT A TYPE", "source": "q"}).to_string();
+    lines[12] = r#"{"id":null,"event_type":"a.b","source":"q"}"#.to_owned();
     lines[20] = "not json".to_owned();
     lines[39] = json!({"id": "e-0", "event_type": "a.b", "source": "another"}).to_string();
     let output = client(&server, &["import", "-"], &lines.join("\n"));
     let said = binary::stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("line 8 (id bad-type)") && said.contains("line 21") && said.contains("line 40 (id e-0)"),
+        said.contains("line 8 (id bad-type)")
+            && said.contains("line 21")
+            && said.contains("line 40 (id e-0)")
+            && said.contains("line 13 (id null): id is null"),
         "{said}"
     );
-    assert_eq!(said.matches("refused: ").count(), 3, "{said}");
-    assert_eq!(content(&server).len(), 37);
+    assert_eq!(said.matches("refused: ").count(), 4, "{said}");
+    assert_eq!(content(&server).len(), 36);
 }
 
 /// A file as another program writes it, and a connection that stays open as that program's would.

@@ -8,8 +8,8 @@ use std::fs;
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
 use crate::web::auth::{KeyError, Secret};
@@ -88,8 +88,13 @@ pub(super) struct Batch {
 /// All that has to be known of a line.
 #[derive(Deserialize)]
 struct Head {
-    #[serde(default)]
+    /// Also one that is null, which the server refuses: with another one beside it the line would have two.
+    #[serde(default, deserialize_with = "any")]
     id: Option<IgnoredAny>,
+}
+
+fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IgnoredAny>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(Some)
 }
 
 /// Reads batches from lines.

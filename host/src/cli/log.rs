@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Usage;
 use super::client::{Client, ClientArgs, ClientError, plain};
@@ -34,7 +36,7 @@ pub(super) struct Args {
     agent: Option<String>,
     /// What there is to say, a JSON object
     #[arg(long, env = "ACTIVITY_FEED_DATA", value_name = "JSON", value_parser = object)]
-    data: Option<Value>,
+    data: Option<Box<RawValue>>,
     /// Read events from stdin, one JSON object a line; safe to repeat
     #[arg(long, env = "ACTIVITY_FEED_STDIN", value_parser = FalseyValueParser::new(), conflicts_with_all = ["event_type", "task", "agent", "data"])]
     stdin: bool,
@@ -45,9 +47,23 @@ pub(super) struct Args {
     client: ClientArgs,
 }
 
-fn object(text: &str) -> Result<Value, String> {
-    match serde_json::from_str::<Value>(text) {
-        Ok(value) if value.is_object() => Ok(value),
+/// What is logged, its data digit by digit as it was given.
+#[derive(Serialize)]
+struct Event<'a> {
+    id: String,
+    event_type: &'a str,
+    source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+fn object(text: &str) -> Result<Box<RawValue>, String> {
+    match serde_json::from_str::<Box<RawValue>>(text) {
+        Ok(value) if value.get().starts_with('{') => Ok(value),
         Ok(_) => Err("the data must be a JSON object, like {\"description\":\"Hello\"}".to_owned()),
         Err(error) => Err(format!("the data is not JSON: {error}")),
     }
@@ -60,17 +76,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 
 fn log_one(args: &Args, client: &Client) -> anyhow::Result<()> {
     let event_type = args.event_type.as_deref().ok_or_else(|| Usage("give the event's type".to_owned()))?;
-    let mut event = json!({
-        "id": IdKey::random()?.id_of(b"", 0),
-        "event_type": event_type,
-        "source": args.source,
-        "data": args.data.clone().unwrap_or_else(|| json!({})),
-    });
-    if let Some(fields) = event.as_object_mut() {
-        args.task.as_ref().map(|task| fields.insert("task_id".to_owned(), task.clone().into()));
-        args.agent.as_ref().map(|agent| fields.insert("agent_id".to_owned(), agent.clone().into()));
-    }
-    let answer = post(client, "application/json", event.to_string().as_bytes(), Patience::IfThere, |_| {})?;
+    let event = Event {
+        id: IdKey::random()?.id_of(b"", 0),
+        event_type,
+        source: &args.source,
+        task_id: args.task.as_deref(),
+        agent_id: args.agent.as_deref(),
+        data: args.data.as_deref(),
+    };
+    let event = serde_json::to_string(&event)?;
+    let answer = post(client, "application/json", event.as_bytes(), Patience::IfThere, |_| {})?;
     let logged = answer.pointer("/events/0").cloned().unwrap_or_default();
     if args.json {
         say(&logged.to_string());

@@ -9,7 +9,9 @@ use std::io::{BufReader, Write};
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::client::{Backoff, Client, ClientArgs, ClientError};
 use super::token::pattern;
@@ -71,7 +73,8 @@ enum TailError {
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let client = Client::new(&args.client, Scope::Subscribe, READ_TIMEOUT)?;
     let renderer = Renderer::new(args.json);
-    let mut tail = Tail { args, client, renderer, cursor: None, connected: false, away: None };
+    let past = args.since.clone();
+    let mut tail = Tail { args, client, renderer, past, cursor: None, connected: false, away: None };
     let mut backoff = Backoff::new(LONGEST_PAUSE);
     loop {
         let outcome = tail.follow(&mut backoff);
@@ -94,6 +97,8 @@ struct Tail<'a> {
     args: &'a Args,
     client: Client,
     renderer: Renderer,
+    /// From where the history is still to be shown; none: all of it was, or none is asked for.
+    past: Option<String>,
     /// Up to where everything was shown.
     cursor: Option<String>,
     connected: bool,
@@ -101,11 +106,23 @@ struct Tail<'a> {
     away: Option<String>,
 }
 
+/// A page of history, its events as the server wrote them.
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+    cursor: String,
+    more: bool,
+    skipped: Option<Value>,
+}
+
 impl Tail<'_> {
     /// Follows till the connection ends.
     fn follow(&mut self, backoff: &mut Backoff) -> Result<(), TailError> {
-        if let (None, Some(since)) = (&self.cursor, &self.args.since) {
-            self.history(since.clone())?;
+        // A break in the middle of it does not end it: the live stream alone would replay no more than its buffer.
+        while let Some(since) = self.past.take() {
+            self.past = Some(since.clone());
+            self.past = self.history(&since)?;
         }
         let mut query = self.filter();
         let mut headers = vec![("accept", "text/event-stream")];
@@ -126,28 +143,22 @@ impl Tail<'_> {
         Ok(())
     }
 
-    /// Shows all from `since` to the head: the live stream alone would replay no more than its buffer.
-    fn history(&mut self, since: String) -> Result<(), TailError> {
-        let mut since = since;
-        loop {
-            let mut query = self.filter();
-            query.push(format!("since={}&limit={PAGE}", encode(&since)));
-            let page = self.client.get(&format!("/api/events?{}", query.join("&")), &[])?;
-            let page = self.client.json(page)?;
-            self.connected = true;
-            if let Some(skipped) = page.get("skipped") {
-                self.print(|renderer| renderer.skipped(skipped))?;
-            }
-            for event in page.get("events").and_then(Value::as_array).into_iter().flatten() {
-                self.print(|renderer| renderer.event(event))?;
-            }
-            let Some(cursor) = page.get("cursor").and_then(Value::as_str) else { return Ok(()) };
-            cursor.clone_into(&mut since);
-            self.cursor = Some(since.clone());
-            if page.get("more").and_then(Value::as_bool) != Some(true) {
-                return Ok(());
-            }
+    /// Shows one page from `since` on. Returns where the next one begins, if there is more.
+    fn history(&mut self, since: &str) -> Result<Option<String>, TailError> {
+        let mut query = self.filter();
+        query.push(format!("since={}&limit={PAGE}", encode(since)));
+        let answer = self.client.get(&format!("/api/events?{}", query.join("&")), &[])?;
+        let text = self.client.text(answer)?;
+        let page: Page<'_> = serde_json::from_str(&text).map_err(|_| self.client.nonsense())?;
+        self.connected = true;
+        if let Some(skipped) = &page.skipped {
+            self.print(|renderer| renderer.skipped(skipped))?;
         }
+        for event in page.events {
+            self.show_event(event.get())?;
+        }
+        self.cursor = Some(page.cursor.clone());
+        Ok(page.more.then_some(page.cursor))
     }
 
     fn filter(&self) -> Vec<String> {
@@ -155,13 +166,12 @@ impl Tail<'_> {
     }
 
     fn show(&mut self, message: Message) -> Result<(), TailError> {
-        let payload = serde_json::from_str::<Value>(&message.data).unwrap_or_default();
+        let payload = || serde_json::from_str::<Value>(&message.data).unwrap_or_default();
         match message.name.as_str() {
-            // As the server wrote it: a program may mind the order of keys and the digits of numbers.
-            "" if self.args.json => self.print(|_| render::Line::Out(message.data))?,
-            "" => self.print(|renderer| renderer.event(&payload))?,
-            "skipped" => self.print(|renderer| renderer.skipped(&payload))?,
+            "" => self.show_event(&message.data)?,
+            "skipped" => self.print(|renderer| renderer.skipped(&payload()))?,
             "error" => {
+                let payload = payload();
                 let said = payload.get("message").and_then(Value::as_str).unwrap_or("an error");
                 self.note(&format!("the server says: {said}"));
             }
@@ -171,6 +181,15 @@ impl Tail<'_> {
             self.cursor = message.id;
         }
         Ok(())
+    }
+
+    /// Shows an event, for a program as the server wrote it: it may mind the order of keys and the digits of numbers.
+    fn show_event(&mut self, event: &str) -> Result<(), TailError> {
+        if self.args.json {
+            return self.print(|_| render::Line::Out(event.to_owned()));
+        }
+        let event = serde_json::from_str(event).unwrap_or_default();
+        self.print(|renderer| renderer.event(&event))
     }
 
     /// Prints what the renderer makes: events to stdout, remarks to stderr when stdout is for a program.

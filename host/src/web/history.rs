@@ -148,7 +148,7 @@ pub(super) async fn read_page(site: &Site, asked: HistoryQuery) -> Result<Read, 
 
 fn read_once(feed: &Feed, asked: &HistoryQuery) -> Result<Read, JoinError> {
     let bounds = feed.bounds()?;
-    let origin = match &asked.since {
+    let mut origin = match &asked.since {
         Some(Start::After(cursor)) => Some(join::origin_of_cursor(cursor, &bounds).ok_or(JoinError::Future)?),
         Some(Start::AfterTime(time)) => Some(Origin::at(feed.store().seq_at(*time, true)?)),
         Some(Start::Earliest | Start::Replay(_) | Start::Latest) | None => None,
@@ -166,8 +166,8 @@ fn read_once(feed: &Feed, asked: &HistoryQuery) -> Result<Read, JoinError> {
     let order = if asked.ascending { Order::Ascending } else { Order::Descending };
     let query =
         Query { filter: asked.filter.clone(), text: asked.text.clone(), after, until, order, limit: asked.limit };
-    let page = feed.page(&query)?;
-    let next = match order {
+    let mut page = feed.page(&query)?;
+    let mut next = match order {
         Order::Ascending if page.more => page.reached,
         Order::Ascending => until,
         // The next page's `before`, which is excluded.
@@ -175,12 +175,22 @@ fn read_once(feed: &Feed, asked: &HistoryQuery) -> Result<Read, JoinError> {
         // An empty log has no next seq yet: no cursor that is given lies beyond the head.
         Order::Descending => (after + 1).min(bounds.head),
     };
+    // Retention may have removed events of the page while it was read: they are reported as pruned, as to whoever asks a
+    // moment later, instead of missing in silence.
+    let now = feed.bounds()?;
+    if asked.ascending && now.trimmed > after {
+        page.events.retain(|shown| shown.event.seq > now.trimmed);
+        next = next.max(now.trimmed);
+        if let Some(Start::After(cursor)) = &asked.since {
+            origin = join::origin_of_cursor(cursor, &now);
+        }
+    }
     Ok(Read {
         events: page.events,
         skipped: origin.and_then(|origin| origin.pruned),
         next,
         more: page.more,
-        head: bounds.head,
+        head: bounds.head.max(now.trimmed),
         _turn: None,
     })
 }
@@ -192,5 +202,92 @@ fn seq_of(feed: &Feed, mark: &Mark, bounds: &Bounds, inclusive: bool) -> Result<
         Mark::Cursor(cursor) if inclusive => Ok(cursor.seq),
         Mark::Cursor(cursor) => Ok(cursor.seq.saturating_sub(1)),
         Mark::Time(time) => Ok(feed.store().seq_at(*time, inclusive)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Counts, Event, EventStore, Filter, GroupResult, NewEvent, Page, StoreError, Summary, UnixMs};
+
+    /// A log whose retention removes four events just before the first read.
+    struct Trimmed(MemoryStore, AtomicBool);
+
+    impl EventStore for Trimmed {
+        fn read(&self, query: &Query) -> Result<Page, StoreError> {
+            if !self.1.swap(true, Ordering::Relaxed) {
+                self.0.trim(4, 100)?;
+            }
+            self.0.read(query)
+        }
+        fn bounds(&self) -> Result<Bounds, StoreError> {
+            self.0.bounds()
+        }
+        fn append(&self, _: &[Vec<NewEvent>]) -> Result<Vec<GroupResult>, StoreError> {
+            panic!()
+        }
+        fn get(&self, _: &str) -> Result<Option<Event>, StoreError> {
+            panic!()
+        }
+        fn count(&self, _: &Filter, _: Seq, _: Seq, _: u32) -> Result<Counts, StoreError> {
+            panic!()
+        }
+        fn seq_at(&self, _: UnixMs, _: bool) -> Result<Seq, StoreError> {
+            panic!()
+        }
+        fn summary(&self, _: u32) -> Result<Summary, StoreError> {
+            panic!()
+        }
+        fn trim(&self, _: Seq, _: u32) -> Result<u64, StoreError> {
+            panic!()
+        }
+        fn load_snapshot(&self) -> Result<Option<(Seq, Vec<u8>)>, StoreError> {
+            panic!()
+        }
+        fn save_snapshot(&self, _: Seq, _: &[u8]) -> Result<(), StoreError> {
+            panic!()
+        }
+        fn follow(&self, _: Seq, _: Duration) -> Result<Vec<Arc<Event>>, StoreError> {
+            panic!()
+        }
+        fn wake(&self) {}
+    }
+
+    #[test]
+    fn what_retention_removes_while_a_page_is_read_is_reported() {
+        let log = MemoryStore::new();
+        let event = |n: u32| NewEvent {
+            id: n.to_string(),
+            event_type: "a".to_owned(),
+            source: "s".to_owned(),
+            task_id: None,
+            agent_id: None,
+            timestamp: String::new(),
+            stamped: true,
+            data: "{}".to_owned(),
+        };
+        log.append(&[(0..10).map(event).collect()]).unwrap();
+        let epoch = log.bounds().unwrap().epoch;
+        let feed = Feed::new(Arc::new(Trimmed(log, AtomicBool::new(false))));
+        let asked = HistoryQuery {
+            filter: Filter::default(),
+            text: None,
+            since: Some(Start::After(Cursor { epoch, seq: 2 })),
+            until: None,
+            before: None,
+            limit: 100,
+            ascending: true,
+            wait_ms: 0,
+        };
+        let page = read_once(&feed, &asked).ok().unwrap();
+        let skipped = page.skipped.unwrap();
+        assert_eq!((skipped.from, skipped.to), (2, 4));
+        assert_eq!(page.events.iter().map(|shown| shown.event.seq).collect::<Vec<_>>(), [5, 6, 7, 8, 9, 10]);
     }
 }

@@ -44,9 +44,6 @@ impl Renderer {
     }
 
     pub(super) fn event(&self, event: &Value) -> Line {
-        if self.json {
-            return Line::Out(event.to_string());
-        }
         Line::Out(lay_out(event, self.width()))
     }
 

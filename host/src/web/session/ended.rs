@@ -37,26 +37,8 @@ impl Ended {
     /// # Errors
     /// It is there and cannot be read.
     pub(super) fn keep_in(&self, path: &Path) -> io::Result<()> {
-        let text = match File::open(path) {
-            Ok(file) => {
-                let mut text = String::new();
-                file.take(MAX_BYTES).read_to_string(&mut text)?;
-                text
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error),
-        };
-        let now = unix_seconds();
         let mut kept = self.lock();
-        for line in text.lines() {
-            // A line that was cut off by the end of its process is passed over.
-            if let Some((sid, until)) = line.split_once(' ')
-                && let Ok(until) = until.parse()
-                && until > now
-            {
-                kept.until.insert(sid.to_owned(), until);
-            }
-        }
+        kept.read(path, unix_seconds())?;
         kept.file = Some(path.to_owned());
         Ok(())
     }
@@ -68,22 +50,47 @@ impl Ended {
     /// Remember a session till `until`, after which none of its cookies holds.
     pub(super) fn add(&self, sid: String, until: u64, now: u64) {
         let mut kept = self.lock();
+        // What another server on the same log has left there since must be there afterwards, too.
+        let read = kept.file.clone().map_or(Ok(()), |path| kept.read(&path, now));
         if kept.until.len() >= MAX_ENDED {
             kept.until.retain(|_, until| *until > now);
         }
-        if kept.until.len() >= MAX_ENDED {
+        while kept.until.len() >= MAX_ENDED {
             let soonest = kept.until.iter().min_by_key(|(_, until)| **until).map(|(sid, _)| sid.clone());
             soonest.and_then(|sid| kept.until.remove(&sid));
         }
         kept.until.insert(sid, until);
         // Written whole: it is a handful of lines, of the last quarter of an hour.
-        if let Err(error) = kept.write(now) {
+        if let Err(error) = read.and_then(|()| kept.write(now)) {
             tracing::warn!(%error, "a sign-out is not kept over a restart");
         }
     }
 }
 
 impl Kept {
+    /// Take up what stands in the file and can still hold.
+    fn read(&mut self, path: &Path, now: u64) -> io::Result<()> {
+        let text = match File::open(path) {
+            Ok(file) => {
+                let mut text = String::new();
+                file.take(MAX_BYTES).read_to_string(&mut text)?;
+                text
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error),
+        };
+        for line in text.lines() {
+            // A line that was cut off by the end of its process is passed over.
+            if let Some((sid, until)) = line.split_once(' ')
+                && let Ok(until) = until.parse()
+                && until > now
+            {
+                self.until.insert(sid.to_owned(), until);
+            }
+        }
+        Ok(())
+    }
+
     fn write(&self, now: u64) -> io::Result<()> {
         let Some(path) = &self.file else { return Ok(()) };
         let mut text = String::new();
@@ -133,5 +140,20 @@ mod tests {
         assert!(after.holds("long") && !after.holds("short"));
         std::fs::write(&path, "cut").unwrap();
         Ended::default().keep_in(&path).unwrap();
+    }
+
+    #[test]
+    fn two_servers_on_one_log_keep_each_others_sign_outs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("feed.db.signed-out");
+        let now = unix_seconds();
+        let (one, other) = (Ended::default(), Ended::default());
+        one.keep_in(&path).unwrap();
+        other.keep_in(&path).unwrap();
+        one.add("first".to_owned(), now + 900, now);
+        other.add("second".to_owned(), now + 900, now);
+        let after = Ended::default();
+        after.keep_in(&path).unwrap();
+        assert!(after.holds("first") && after.holds("second"));
     }
 }
