@@ -118,8 +118,8 @@ async fn read_page(mut asked: HistoryQuery) -> Result<Read, Problem> {
 }
 
 fn read_once(asked: &HistoryQuery) -> Result<Read, JoinError> {
-    let bounds = event_store::bounds()?;
-    let origin = match &asked.since {
+    let mut bounds = event_store::bounds()?;
+    let mut origin = match &asked.since {
         Some(Start::After(cursor)) => Some(join::origin_of_cursor(cursor, &bounds).ok_or(JoinError::Future)?),
         Some(Start::AfterTime(time)) => Some(Origin::at(event_store::seq_at(*time, true)?)),
         Some(Start::Earliest | Start::Replay(_) | Start::Latest) | None => None,
@@ -129,7 +129,7 @@ fn read_once(asked: &HistoryQuery) -> Result<Read, JoinError> {
     let before = asked.before.as_ref().map(|mark| seq_of(mark, &bounds, false)).transpose()?.unwrap_or(Seq::MAX);
     let until = until.min(before).min(bounds.head).max(after);
     let order = if asked.ascending { Order::Ascending } else { Order::Descending };
-    let page = feed::page(&Query {
+    let mut page = feed::page(&Query {
         filter: asked.filter.clone(),
         text: asked.text.clone(),
         after,
@@ -137,7 +137,7 @@ fn read_once(asked: &HistoryQuery) -> Result<Read, JoinError> {
         order,
         limit: asked.limit,
     })?;
-    let next = match order {
+    let mut next = match order {
         Order::Ascending if page.more => page.reached,
         Order::Ascending => until,
         // The next page's `before`, which is excluded.
@@ -145,6 +145,16 @@ fn read_once(asked: &HistoryQuery) -> Result<Read, JoinError> {
         // An empty log has no next seq yet: no cursor that is given lies beyond the head.
         Order::Descending => after.saturating_add(1).min(bounds.head),
     };
+    // Retention may have removed events of the page while it was read: they are reported as pruned, as natively.
+    let now = event_store::bounds()?;
+    if asked.ascending && now.trimmed > after {
+        page.events.retain(|shown| shown.event.seq > now.trimmed);
+        next = next.max(now.trimmed);
+        bounds.head = bounds.head.max(now.trimmed);
+        if let Some(Start::After(cursor)) = &asked.since {
+            origin = join::origin_of_cursor(cursor, &now);
+        }
+    }
     let skipped = origin.and_then(|origin| origin.pruned);
     Ok(Read { events: page.events, skipped, next, more: page.more, bounds })
 }

@@ -34,10 +34,11 @@ pub(crate) async fn publish(config: &Config, request: Request) -> Result<Respons
     let format = answers::body_format(request.headers())?;
     let bytes = read_body(request, config.max_body_bytes).await?;
     let is_batch = format.is_batch(&bytes);
+    // Asked before the append: what fails behind it would be answered as if nothing had been stored.
+    let epoch = event_store::bounds()?.epoch;
     let appended = append(body_format(format), bytes, config.limits);
     let (receipts, types) = appended.map_err(|problem| if is_batch { problem } else { problem.at(None) })?;
     wake::appended(config, &types);
-    let epoch = event_store::bounds()?.epoch;
     let events: Vec<Value> = receipts.into_iter().map(|receipt| to_json(&epoch, receipt)).collect();
     retention::maybe_trim(config);
     let body = json!({ "events": events }).to_string();
