@@ -117,9 +117,10 @@ impl App {
         });
         let retention = Retention { age: options.retain, events: options.retain_events };
         if retention.is_any() {
+            let published = site.hub.head();
             std::thread::Builder::new()
                 .name("retention".to_owned())
-                .spawn(move || retention::run(feed.store(), retention))?;
+                .spawn(move || retention::run(feed.store(), retention, &published))?;
         }
         Ok(Self { options, address, listener, site, engine })
     }

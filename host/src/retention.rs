@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::clock::unix_ms;
 use crate::store::{EventStore, Seq, StoreError};
 
@@ -28,21 +30,23 @@ impl Retention {
     }
 }
 
-/// Look every few seconds, for as long as the process lives.
-pub fn run(store: &Arc<dyn EventStore>, retention: Retention) {
+/// Look every few seconds, for as long as the process lives. What the lanes have not taken (`published` is how far they
+/// are) stays until they have.
+pub fn run(store: &Arc<dyn EventStore>, retention: Retention, published: &watch::Receiver<Seq>) {
     loop {
-        if let Err(error) = apply(store.as_ref(), retention) {
+        let most = *published.borrow();
+        if let Err(error) = apply(store.as_ref(), retention, most) {
             tracing::warn!(%error, "retention is put off");
         }
         std::thread::sleep(PERIOD);
     }
 }
 
-/// Remove what is too much now. Returns how many events went.
+/// Remove what is too much now, up to the seq `most`. Returns how many events went.
 ///
 /// # Errors
 /// The store's; what was removed before stays removed.
-pub fn apply(store: &dyn EventStore, retention: Retention) -> Result<u64, StoreError> {
+pub fn apply(store: &dyn EventStore, retention: Retention, most: Seq) -> Result<u64, StoreError> {
     let bounds = store.bounds()?;
     let mut until: Seq = 0;
     if let Some(age) = retention.age {
@@ -52,6 +56,7 @@ pub fn apply(store: &dyn EventStore, retention: Retention) -> Result<u64, StoreE
     if let Some(events) = retention.events {
         until = until.max(bounds.head.saturating_sub(events));
     }
+    until = until.min(most);
     let mut removed = 0;
     if until <= bounds.trimmed {
         return Ok(0);
@@ -62,5 +67,33 @@ pub fn apply(store: &dyn EventStore, retention: Retention) -> Result<u64, StoreE
         if step < u64::from(STEP) {
             return Ok(removed);
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::store::NewEvent;
+    use crate::store::memory::MemoryStore;
+
+    #[test]
+    fn what_the_lanes_have_not_taken_is_not_removed() {
+        let store = MemoryStore::new();
+        let event = |n: u32| NewEvent {
+            id: n.to_string(),
+            event_type: "a.b".to_owned(),
+            source: "test".to_owned(),
+            task_id: None,
+            agent_id: None,
+            timestamp: "2024-01-15T10:30:00Z".to_owned(),
+            stamped: true,
+            data: "{}".to_owned(),
+        };
+        store.append(&[(0..10).map(event).collect()]).unwrap();
+        let two = Retention { age: None, events: Some(2) };
+        assert_eq!(apply(&store, two, 5).unwrap(), 5);
+        assert_eq!(store.bounds().unwrap().trimmed, 5);
+        assert_eq!(apply(&store, two, 10).unwrap(), 3);
     }
 }

@@ -8,6 +8,7 @@ use super::Usage;
 use super::serve::say;
 use crate::config::{Span, StoreUrl};
 use crate::retention::{self, Retention};
+use crate::store::Seq;
 use crate::store::sqlite::{Durability, SqliteStore};
 
 #[derive(clap::Args)]
@@ -51,7 +52,7 @@ impl StoreArg {
 pub(super) fn prune(args: &PruneArgs) -> anyhow::Result<()> {
     let retention = Retention { age: args.older_than.map(|Span(age)| age), events: args.keep };
     let store = args.store.open()?;
-    let removed = retention::apply(&store, retention)?;
+    let removed = retention::apply(&store, retention, Seq::MAX)?;
     store.shrink()?;
     say(&format!("{removed} events removed"));
     Ok(())
