@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use activity_feed_tests::events::ids;
 use activity_feed_tests::tokens::scoped;
-use activity_feed_tests::{SOON, Server, binary, event, wait_for};
+use activity_feed_tests::{Ledger, SOON, Server, binary, event, wait_for};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -48,6 +48,38 @@ fn prune_on_a_running_store_keeps_the_newest_and_the_file_shrinks() {
     assert_eq!(server.http().history("since=earliest")["events"].as_array().unwrap().len(), 5);
     let next = server.publish_many("a.b", 1);
     assert!(next[0].seq > newest[4].seq, "no seq is used twice");
+}
+
+#[test]
+fn promise_1_what_another_process_logs_and_prunes_at_once_is_reported() {
+    let server = Server::start(&[]);
+    let mut ws = server.ws();
+    let mut ledger = Ledger::open(&ws.subscribe(&json!({"since": "earliest"})));
+    server.publish_many("a.b", 1);
+    ledger.read_to(&mut ws, 1, SOON);
+    // Five more, of which the first three go before the server can have seen them.
+    let log = rusqlite::Connection::open(server.dir().join("feed.db")).unwrap();
+    log.busy_timeout(SOON).unwrap();
+    let columns = "event_type, source, task_id, agent_id, timestamp, stamped, logged_at, data";
+    let add = format!(
+        "INSERT INTO activity_events (seq, id, {columns}) SELECT seq + n, 'other-' || n, {columns} FROM activity_events, \
+         (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) WHERE seq = 1"
+    );
+    log.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {add}; DELETE FROM activity_events WHERE seq <= 4; \
+         UPDATE activity_log SET head = 6, trimmed = 4; COMMIT"
+    ))
+    .unwrap();
+    // Going away: it comes back with its cursor, and is told.
+    ws.expect_close(4201, SOON);
+
+    let mut ws = server.ws();
+    let subscribed = ws.subscribe(&json!({"since": ledger.cursor}));
+    assert_eq!(subscribed["recovered"], false);
+    ledger.read_to(&mut ws, 6, SOON);
+    let gaps: Vec<_> = ledger.gaps.iter().map(|gap| (gap.from, gap.to, gap.reason())).collect();
+    assert_eq!(gaps, [(1, 4, "pruned")]);
+    assert_eq!(ledger.seqs(), [1, 5, 6]);
 }
 
 #[test]

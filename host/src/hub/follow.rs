@@ -25,6 +25,8 @@ pub struct Committed {
     pub shown: Vec<Shown>,
     /// The log is known up to here.
     pub head: Seq,
+    /// Events before these were removed from the log before anybody here had seen them.
+    pub missed: bool,
     /// When they were taken from the store.
     pub at: Instant,
 }
@@ -42,9 +44,10 @@ pub fn run(feed: &Arc<Feed>, mut after: Seq, lanes: &Sender<Committed>, stop: &A
         };
         let at = Instant::now();
         for batch in batches(events) {
-            let Some(last) = batch.last() else { continue };
+            let (Some(first), Some(last)) = (batch.first(), batch.last()) else { continue };
+            let missed = first.seq > after + 1 && feed.bounds().map_or(true, |bounds| bounds.trimmed > after);
             after = last.seq;
-            let committed = Committed { shown: feed.show(batch), head: after, at };
+            let committed = Committed { shown: feed.show(batch), head: after, missed, at };
             if lanes.send(committed).is_err() {
                 return;
             }

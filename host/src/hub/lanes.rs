@@ -269,9 +269,16 @@ impl Lanes {
     // ------------------------------------------------------------------------------------------------------ sending
 
     fn publish(&mut self, committed: Committed) {
-        let Committed { shown, head, at } = committed;
+        let Committed { shown, head, missed, at } = committed;
         if head <= self.published {
             return;
+        }
+        if missed {
+            tracing::warn!(
+                head,
+                "events were pruned before they were broadcast; their subscribers are sent away, to be told"
+            );
+            self.send_away();
         }
         match self.broadcaster.publish(&shown, head, monotonic_ms()) {
             Ok(output) => {
@@ -321,6 +328,13 @@ impl Lanes {
             if !frames.is_empty() {
                 self.tell(shard, ShardCommand::Deliver(Delivery { frames, committed }));
             }
+        }
+    }
+
+    /// Whoever comes back with a cursor is told what is not kept.
+    fn send_away(&self) {
+        for shard in 0..self.shards.len() {
+            self.tell(shard, ShardCommand::CloseAll);
         }
     }
 

@@ -40,9 +40,7 @@ impl Lanes {
         let from = settled.min().unwrap_or(self.published);
         if let Err(error) = self.republish(from) {
             tracing::error!(%error, "the lanes' events could not be published again; their subscribers are sent away");
-            for shard in 0..self.shards.len() {
-                self.tell(shard, ShardCommand::CloseAll);
-            }
+            self.send_away();
         }
     }
 
