@@ -18,7 +18,7 @@ pub mod shard;
 mod shared;
 mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod websocket;
 
 use std::borrow::Cow;

@@ -74,26 +74,15 @@ pub fn apply(store: &dyn EventStore, retention: Retention, most: Seq) -> Result<
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::store::NewEvent;
-    use crate::store::memory::MemoryStore;
+    use crate::hub::testing;
 
     #[test]
     fn what_the_lanes_have_not_taken_is_not_removed() {
-        let store = MemoryStore::new();
-        let event = |n: u32| NewEvent {
-            id: n.to_string(),
-            event_type: "a.b".to_owned(),
-            source: "test".to_owned(),
-            task_id: None,
-            agent_id: None,
-            timestamp: "2024-01-15T10:30:00Z".to_owned(),
-            stamped: true,
-            data: "{}".to_owned(),
-        };
-        store.append(&[(0..10).map(event).collect()]).unwrap();
+        let feed = testing::feed(10);
+        let store = feed.store().as_ref();
         let two = Retention { age: None, events: Some(2) };
-        assert_eq!(apply(&store, two, 5).unwrap(), 5);
+        assert_eq!(apply(store, two, 5).unwrap(), 5);
         assert_eq!(store.bounds().unwrap().trimmed, 5);
-        assert_eq!(apply(&store, two, 10).unwrap(), 3);
+        assert_eq!(apply(store, two, 10).unwrap(), 3);
     }
 }

@@ -30,7 +30,7 @@ impl Tokens for NoTokens {
 }
 
 /// A feed of so many events of one type, from seq 1 on.
-pub(super) fn feed(events: u32) -> Arc<Feed> {
+pub(crate) fn feed(events: u32) -> Arc<Feed> {
     let store = MemoryStore::new();
     let event = |n| NewEvent {
         id: format!("id-{n}"),
