@@ -90,6 +90,12 @@ impl Ledger {
     #[track_caller]
     pub fn resume(&mut self, subscribed: &Value) {
         assert_eq!(subscribed["recovered"], true, "resumed with {}: {subscribed}", self.cursor);
+        self.resume_unrecovered(subscribed);
+    }
+
+    /// The same where some of what the cursor is owed may be gone: a report of it is still to come.
+    #[track_caller]
+    pub fn resume_unrecovered(&mut self, subscribed: &Value) {
         assert_eq!(seq_of(&subscribed["from"]), self.settled, "resumed with {}: {subscribed}", self.cursor);
         self.live = false;
     }

@@ -17,6 +17,7 @@ pub mod corpus;
 pub mod counted;
 pub mod cutter;
 pub mod echo;
+pub mod elsewhere;
 pub mod events;
 pub mod guests;
 pub mod http;

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use activity_feed_tests::elsewhere;
 use activity_feed_tests::events::ids;
 use activity_feed_tests::tokens::scoped;
 use activity_feed_tests::{Ledger, SOON, Server, binary, event, wait_for};
@@ -57,19 +58,7 @@ fn promise_1_what_another_process_logs_and_prunes_at_once_is_reported() {
     let mut ledger = Ledger::open(&ws.subscribe(&json!({"since": "earliest"})));
     server.publish_many("a.b", 1);
     ledger.read_to(&mut ws, 1, SOON);
-    // Five more, of which the first three go before the server can have seen them.
-    let log = rusqlite::Connection::open(server.dir().join("feed.db")).unwrap();
-    log.busy_timeout(SOON).unwrap();
-    let columns = "event_type, source, task_id, agent_id, timestamp, stamped, logged_at, data";
-    let add = format!(
-        "INSERT INTO activity_events (seq, id, {columns}) SELECT seq + n, 'other-' || n, {columns} FROM activity_events, \
-         (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) WHERE seq = 1"
-    );
-    log.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {add}; DELETE FROM activity_events WHERE seq <= 4; \
-         UPDATE activity_log SET head = 6, trimmed = 4; COMMIT"
-    ))
-    .unwrap();
+    elsewhere::logs_and_removes(&server.dir().join("feed.db"));
     // Going away: it comes back with its cursor, and is told.
     ws.expect_close(4201, SOON);
 

@@ -6,6 +6,7 @@
 
 mod strip;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
@@ -174,9 +175,17 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
 /// that a component has to tell in its panics, nor may its size depend on it.
 fn flags() -> String {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
-    let sources = home.map(|home| home.join("registry/src").display().to_string());
-    let remap = sources.filter(|sources| !sources.contains(['\'', '\n', '=']));
-    let remap = remap.map(|sources| format!(", '--remap-path-prefix={sources}=crates'")).unwrap_or_default();
+    let sources = home.map(|home| home.join("registry/src"));
+    // One folder for each registry. Of several prefixes that fit, rustc takes the last.
+    let registries = sources.iter().filter_map(|sources| sources.read_dir().ok()).flatten().flatten();
+    let registries: BTreeSet<PathBuf> = registries.map(|registry| registry.path()).collect();
+    let remap: String = sources
+        .iter()
+        .chain(&registries)
+        .map(|folder| folder.display().to_string())
+        .filter(|folder| !folder.contains(['\'', '\n', '=']))
+        .map(|folder| format!(", '--remap-path-prefix={folder}=crates'"))
+        .collect();
     format!("target.wasm32-wasip2.rustflags=['{COMPACT}'{remap}]")
 }
 

@@ -300,8 +300,14 @@ fn pull(connection: &mut Connection, due: &mut Due) -> Result<(), StoreError> {
     }
     let bounds = event_store::bounds()?;
     let now = unix_ms();
+    let lowest = connection.subscriptions.iter().map(|position| position.seen).min().unwrap_or(bounds.trimmed);
     for position in &mut connection.subscriptions {
         due.add(position, &bounds, now)?;
+    }
+    let trimmed = event_store::bounds()?.trimmed;
+    if trimmed > bounds.trimmed && trimmed > lowest {
+        // While they were read: nothing of this is sent, and a client that comes again is told what is gone.
+        return Err(StoreError::Busy("retention removed what was to be sent".to_owned()));
     }
     if due.more && connection.subscriptions.len() > 1 {
         // What one subscription had no room for does not keep the others waiting next time.

@@ -70,8 +70,7 @@ impl Origin {
     }
 
     fn pruned(from: Seq, to: Seq) -> Self {
-        let skipped = Skipped { from, to, count: None, by_type: Vec::new(), reason: Reason::Pruned };
-        Self { recovered: false, from, pruned: Some(skipped) }
+        Self { recovered: false, from, pruned: Some(unknown(from, to, Reason::Pruned)) }
     }
 }
 
@@ -166,8 +165,35 @@ pub(crate) fn range(filter: &Filter, from: Seq, to: Seq, buffer: u32, reason: Re
     Ok(items)
 }
 
-/// The report on the matching events of `(from, to]`, counted in the store.
+/// What a subscription that stands at `from` has missed up to `to`: [`range`], behind the report of what retention has
+/// removed since.
+pub(crate) fn gap(filter: &Filter, from: Seq, to: Seq, buffer: u32) -> Result<Vec<Item>, StoreError> {
+    let mut kept = from;
+    loop {
+        let mut items = range(filter, kept, to, buffer, Reason::Slow)?;
+        // Looked at behind the read, as in `replay`.
+        let trimmed = event_store::bounds()?.trimmed.min(to);
+        if trimmed <= kept {
+            if kept > from {
+                items.insert(0, Item::Skipped(unknown(from, kept, Reason::Pruned)));
+            }
+            return Ok(items);
+        }
+        kept = trimmed;
+    }
+}
+
+/// The report on the matching events of `(from, to]`, counted in the store; where retention has removed some of them,
+/// nobody knows how many.
 pub(crate) fn report(filter: &Filter, from: Seq, to: Seq, reason: Reason) -> Result<Skipped, StoreError> {
     let counts = feed::count(filter, from, to)?;
+    if event_store::bounds()?.trimmed > from {
+        return Ok(unknown(from, to, reason));
+    }
     Ok(Skipped { from, to, count: counts.total, by_type: counts.by_type, reason })
+}
+
+/// A report on what cannot be counted.
+pub(crate) fn unknown(from: Seq, to: Seq, reason: Reason) -> Skipped {
+    Skipped { from, to, count: None, by_type: Vec::new(), reason }
 }

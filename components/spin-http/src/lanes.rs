@@ -121,7 +121,7 @@ impl Seat {
         let mut inbox = self.inbox.borrow_mut();
         if inbox.lagging {
             let (from, to) = (inbox.taken, LANES.with_borrow(|lanes| lanes.published));
-            let mut items = join::range(&self.key.filter, from, to, config.buffer, Reason::Slow)?;
+            let mut items = join::gap(&self.key.filter, from, to, config.buffer)?;
             items.push(Item::Position(to.max(from)));
             inbox.frames = broadcaster::render(&self.key, &items).into();
             inbox.position = to.max(from);
@@ -213,14 +213,7 @@ impl Lanes {
         if self.epoch == epoch {
             return;
         }
-        for lane in self.lanes.values() {
-            for inbox in &lane.inboxes {
-                inbox.borrow_mut().ended = true;
-            }
-        }
-        for (id, _) in std::mem::take(&mut self.lanes) {
-            broadcaster::close_lane(id);
-        }
+        self.send_away();
         epoch.clone_into(&mut self.epoch);
         broadcaster::configure(&Settings {
             epoch: epoch.to_owned(),
@@ -229,6 +222,16 @@ impl Lanes {
             ping_ms: PING_MS,
         });
         state::forget();
+    }
+
+    /// End all streams: their clients come again with their cursors.
+    fn send_away(&mut self) {
+        for (id, lane) in std::mem::take(&mut self.lanes) {
+            for inbox in &lane.inboxes {
+                inbox.borrow_mut().ended = true;
+            }
+            broadcaster::close_lane(id);
+        }
     }
 
     /// The lane of a key; a new one stands where the log is published.
@@ -268,6 +271,12 @@ impl Lanes {
                 limit: feed::PAGE,
             })?;
             let head = if page.more { page.reached } else { bounds.head };
+            // Removed, by whichever instance, before this one has seen them: only who starts anew is told what is gone.
+            if page.events.first().is_none_or(|first| first.seq > self.published + 1)
+                && event_store::bounds()?.trimmed > self.published
+            {
+                self.send_away();
+            }
             let now = monotonic_ms();
             self.busy_until = now + BUSY_FOR_MS;
             let shown = feed::show(page.events);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use activity_feed_tests::events::seq_of;
 use activity_feed_tests::sse::Block;
-use activity_feed_tests::{Client, Ledger, SOON, Sse, tokens, wait_for};
+use activity_feed_tests::{Client, Ledger, SOON, Sse, elsewhere, tokens, wait_for};
 
 use super::*;
 
@@ -32,11 +32,16 @@ impl Reader {
 
     /// Goes on with the cursor, as `EventSource` does.
     fn reopen(&mut self, application: &Application, query: &str) {
+        let subscribed = self.connect_again(application, query);
+        self.ledger.resume(&subscribed);
+    }
+
+    /// The stream with its cursor, and what it says first.
+    fn connect_again(&mut self, application: &Application, query: &str) -> Value {
         let client = Client::new(application.address(), Some(&tokens::scoped("subscribe")));
         let path = format!("/api/events/stream?{query}");
         self.sse = Sse::open(&client, &path, &[("Last-Event-ID", &self.ledger.cursor)]).unwrap();
-        let subscribed = self.sse.message().json();
-        self.ledger.resume(&subscribed);
+        self.sse.message().json()
     }
 
     /// Reads until everything up to `seq` is settled. False: the stream has ended before.
@@ -96,6 +101,42 @@ fn promise_1_holds_for_streams_of_many_instances_that_share_lanes() {
         assert!(reader.read_to(last.seq, SOON));
         reader.ledger.account(of_type(&receipts, "a.b"), last.seq);
     }
+}
+
+#[test]
+fn promise_1_what_another_instance_logs_and_removes_at_once_is_reported() {
+    let spin = Spin::start(|_| {});
+    let mut reader = Reader::open(&spin, "since=earliest");
+    publish_many(&spin, "a.b", 1);
+    assert!(reader.read_to(1, SOON));
+    elsewhere::logs_and_removes(&spin.file());
+    assert!(!reader.read_to(6, SOON), "the stream ends, as only one that begins is told what is gone");
+    let subscribed = reader.connect_again(&spin, "");
+    assert_eq!(subscribed["recovered"], false);
+    reader.ledger.resume_unrecovered(&subscribed);
+    assert!(reader.read_to(6, SOON));
+    let gaps: Vec<_> = reader.ledger.gaps.iter().map(|gap| (gap.from, gap.to, gap.reason())).collect();
+    assert_eq!(gaps, [(1, 4, "pruned")]);
+    assert_eq!(reader.ledger.seqs(), [1, 5, 6]);
+}
+
+#[test]
+fn promise_1_what_is_removed_behind_a_slow_reader_is_reported() {
+    let spin = Spin::start(|options| options.variables = vec![("rate", "1000".to_owned())]);
+    let mut reader = Reader::open(&spin, "since=latest");
+    let mut quick = Reader::open(&spin, "since=latest");
+    // Much more than the sockets between the two hold, so that the rest waits in the log.
+    let mut receipts = Vec::new();
+    for _ in 0..50 {
+        let events: Vec<Value> = (0..20).map(|_| event("a.b", json!({ "text": "all work ".repeat(3_000) }))).collect();
+        receipts.extend(publish(&spin, &Value::from(events)));
+        assert!(quick.read_to(receipts.last().unwrap().seq, SOON), "the lanes have them");
+    }
+    let newest = receipts.last().unwrap().seq;
+    elsewhere::removes(&spin.file(), newest - 20);
+    assert!(reader.read_to(newest, SOON));
+    assert!(reader.ledger.gaps.iter().any(|gap| gap.reason() == "pruned"), "{:?}", reader.ledger.gaps);
+    reader.ledger.account(of_type(&receipts, "a.b"), newest);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! Always true: a subscription's place moves only with the frames that go into the same answer, so what an answer does not
 //! hold is due again; and an answer holds no more than [`ROOM`] bytes, unless one frame alone does.
 
-use crate::bindings::activity::broadcast::broadcaster::{self, Channel, Item, Reason, Seq, Skipped};
+use crate::bindings::activity::broadcast::broadcaster::{self, Channel, Item, Reason, Seq};
 use crate::bindings::activity::store::event_store::{LogBounds, Order, Query, StoreError};
 use crate::feed;
 use crate::grip::connection::Position;
@@ -92,13 +92,7 @@ impl Due {
         }
         if bounds.trimmed > position.seen {
             // Retention was faster than the client.
-            let skipped = Skipped {
-                from: position.told,
-                to: bounds.trimmed,
-                count: None,
-                by_type: Vec::new(),
-                reason: Reason::Pruned,
-            };
+            let skipped = join::unknown(position.told, bounds.trimmed, Reason::Pruned);
             if !self.tell(position, Item::Skipped(skipped), now) {
                 return Ok(());
             }
