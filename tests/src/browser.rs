@@ -38,24 +38,8 @@ impl Browser {
             assert!(!required, "{test} was left out, and ACTIVITY_FEED_REQUIRE_BROWSER=1 forbids that");
             return None;
         };
-        let mut driver = Command::new(driver)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver can be started");
-        let stdout = driver.stdout.take().expect("a pipe");
-        let (port, told) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let number = line.rsplit("on port ").next().map(|rest| rest.trim_end_matches('.'));
-                if let Some(number) = number.and_then(|number| number.parse::<u16>().ok()).filter(|port| *port > 0) {
-                    let _ = port.send(number);
-                }
-            }
-        });
-        let port = told.recv_timeout(SOON).expect("chromedriver says its port");
+        // It takes a free port for IPv4, asks for the same one for IPv6, and ends where somebody else has that.
+        let (driver, port) = (0..5).find_map(|_| start_driver(&driver)).expect("chromedriver says its port");
         let client = Client::new(SocketAddr::from(([127, 0, 0, 1], port)), None);
         let mut browser = Self { driver, client, session: String::new() };
         let capabilities = json!({"capabilities": {"alwaysMatch": {
@@ -252,6 +236,33 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// The driver and the port that it listens on; none where it has ended instead.
+fn start_driver(program: &str) -> Option<(Child, u16)> {
+    let mut driver = Command::new(program)
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver can be started");
+    let stdout = driver.stdout.take().expect("a pipe");
+    let (port, told) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let number = line.rsplit("on port ").next().map(|rest| rest.trim_end_matches('.'));
+            if let Some(number) = number.and_then(|number| number.parse::<u16>().ok()).filter(|port| *port > 0) {
+                let _ = port.send(number);
+            }
+        }
+    });
+    let port = told.recv_timeout(SOON).ok();
+    if port.is_none() {
+        let _ = driver.kill();
+        let _ = driver.wait();
+    }
+    Some((driver, port?))
 }
 
 /// The program that a variable names, or the first of these that is there.
