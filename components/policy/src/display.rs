@@ -65,13 +65,16 @@ pub fn icon(event_type: &str) -> &'static str {
 
 /// A type in words: `task.assigned` is "Task assigned".
 fn label(event_type: &str) -> String {
-    let mut label = String::with_capacity(event_type.len());
-    for c in text::clean(event_type).chars() {
-        match c {
-            '.' | '_' | '-' => label.push(' '),
-            c if label.is_empty() => label.extend(c.to_uppercase()),
-            c => label.push(c),
+    let mut words = text::clean(event_type).into_owned().into_bytes();
+    for byte in &mut words {
+        if matches!(byte, b'.' | b'_' | b'-') {
+            *byte = b' ';
         }
+    }
+    // ASCII gave way to ASCII, so it is a text still.
+    let mut label = String::from_utf8(words).unwrap_or_default();
+    if let Some(first) = label.get_mut(..1) {
+        first.make_ascii_uppercase();
     }
     match text::cut(&label, MAX_LABEL) {
         Cow::Borrowed(whole) if whole.len() == label.len() => label,

@@ -1,5 +1,6 @@
 //! Tasks by status, and the auctions that are open on them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::table::Table;
@@ -131,35 +132,39 @@ impl Tasks {
     }
 
     fn set_status(&mut self, id: &str, status: Status, body: &Body) {
-        let event = body.event();
-        let description = || {
-            let text = body.fields().text(&["description"])?;
-            Some(text::cut(&text, MAX_DESCRIPTION).into_owned())
-        };
-        let before = match self.open.touch(id, event.seq) {
-            Some(task) => Some(task.status),
-            None => self.closed.remove(id),
-        };
+        let seq = body.event().seq;
+        if status.is_end() {
+            let before = self.open.remove(id).map(|task| task.status).or_else(|| self.closed.remove(id));
+            self.recount(before, status);
+            // Forgetting a closed task takes nothing back: it stays counted.
+            self.closed.insert(id, seq, status, MAX_CLOSED);
+            return;
+        }
+        let text = body.fields().text(&["description"]);
+        let description = text.as_ref().map(|text| text::cut(text, MAX_DESCRIPTION));
+        if let Some(task) = self.open.touch(id, seq) {
+            let before = std::mem::replace(&mut task.status, status);
+            if let Some(description) = description {
+                // Into the text that is there: a task is told of several times.
+                description.as_ref().clone_into(task.description.get_or_insert_default());
+            }
+            self.recount(Some(before), status);
+            return;
+        }
+        let before = self.closed.remove(id);
+        self.recount(before, status);
+        let task = Task { status, description: description.map(Cow::into_owned) };
+        if let Some((gone, task)) = self.open.insert(id, seq, task, MAX_TASKS) {
+            self.count(task.status, false);
+            self.auctions.remove(&gone);
+        }
+    }
+
+    fn recount(&mut self, before: Option<Status>, now: Status) {
         if let Some(before) = before {
             self.count(before, false);
         }
-        self.count(status, true);
-        if status.is_end() {
-            self.open.remove(id);
-            // Forgetting a closed task takes nothing back: it stays counted.
-            self.closed.insert(id, event.seq, status, MAX_CLOSED);
-        } else if let Some(task) = self.open.get_mut(id) {
-            task.status = status;
-            if let Some(description) = description() {
-                task.description = Some(description);
-            }
-        } else {
-            let task = Task { status, description: description() };
-            if let Some((gone, task)) = self.open.insert(id, event.seq, task, MAX_TASKS) {
-                self.count(task.status, false);
-                self.auctions.remove(&gone);
-            }
-        }
+        self.count(now, true);
     }
 
     fn count(&mut self, status: Status, is_more: bool) {
@@ -170,7 +175,7 @@ impl Tasks {
     fn open_auction(&mut self, id: &str, body: &Body) {
         let (event, fields) = (body.event(), body.fields());
         let closes = fields.text(&["closes", "closes_at", "deadline"]).filter(|text| time::parse(text).is_some());
-        let closes = closes.map(std::borrow::Cow::into_owned);
+        let closes = closes.map(Cow::into_owned);
         if let Some(auction) = self.auctions.touch(id, event.seq) {
             auction.closes = closes.or_else(|| auction.closes.take());
             return;
