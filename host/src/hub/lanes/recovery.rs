@@ -50,6 +50,9 @@ impl Lanes {
         let mut after = from;
         while after < self.published {
             let page = self.feed.store().read(&everything(after, self.published))?;
+            // Retention leaves what was not published, but not what a lane still held back. Looked at behind the read.
+            let trimmed = self.feed.bounds()?.trimmed;
+            anyhow::ensure!(trimmed <= after, "the events up to {trimmed} were pruned");
             for batch in follow::batches(page.events.into_iter().map(Arc::new).collect()) {
                 let Some(head) = batch.last().map(|event| event.seq) else { continue };
                 let shown = self.feed.show(batch);
@@ -90,5 +93,55 @@ impl Lanes {
         }
         self.wake = Some(now);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::engine::words::{Format, LaneKey, Settings};
+    use crate::engine::{Engine, EngineOptions};
+    use crate::hub::{lanes, shard, testing};
+    use crate::metrics::Metrics;
+    use crate::store::Filter;
+
+    /// What a shard is told when the broadcaster of one lane, settled up to 3 of 10, is replaced, and the log is kept
+    /// above `trimmed`: whether to close all its sockets, and up to where it got events.
+    fn told(trimmed: Seq) -> (bool, Option<Seq>) {
+        let (feed, metrics) = (testing::feed(10), Arc::new(Metrics::new()));
+        let engine = Engine::new(EngineOptions::default(), Arc::clone(&metrics)).unwrap();
+        let settings = Settings { epoch: feed.bounds().unwrap().epoch, rate: 100, buffer: 100, ping_ms: 25_000 };
+        let (shard, parts) = shard::prepare().unwrap();
+        let mut lanes = Lanes::new(lanes::Parts {
+            broadcaster: engine.broadcaster(settings).unwrap(),
+            feed: Arc::clone(&feed),
+            shards: vec![shard],
+            metrics,
+            max_lanes: 10,
+            head: watch::channel(0).0,
+        });
+        let (channel, format) = (Channel::Events, Format::Json);
+        let key = LaneKey { channel, filter: Filter::default(), rate: 100, format, label: None };
+        let lane = lanes.open(&Arc::new(key)).unwrap();
+        let lane = lanes.lanes.get_mut(&lane).unwrap();
+        (lane.settled, lane.subscribers) = (3, vec![1]);
+        feed.store().trim(trimmed, 100).unwrap();
+
+        lanes.recover();
+        let commands: Vec<ShardCommand> = parts.inbox.try_iter().collect();
+        let reached = commands.iter().filter_map(|command| match command {
+            ShardCommand::Deliver(delivery) => delivery.frames.iter().map(|(_, frame)| frame.to).max(),
+            _ => None,
+        });
+        (commands.iter().any(|command| matches!(command, ShardCommand::CloseAll)), reached.max())
+    }
+
+    #[test]
+    fn promise_1_what_a_lane_has_not_settled_is_published_again_or_its_subscribers_are_sent_away() {
+        assert_eq!(told(3), (false, Some(10)));
+        assert_eq!(told(5), (true, None), "4 and 5 are gone: who comes back is told");
     }
 }

@@ -167,7 +167,7 @@ impl ShardHandle {
 /// A shard that has not started.
 pub struct Parts {
     pub(super) poll: Poll,
-    pub(super) inbox: Receiver<ShardCommand>,
+    pub(in crate::hub) inbox: Receiver<ShardCommand>,
     pub(super) credit: Receiver<()>,
     pub(super) gathering: Arc<AtomicBool>,
 }
