@@ -7,6 +7,16 @@ pub fn event(event_type: &str, data: Value) -> Value {
     json!({"event_type": event_type, "source": "tests", "data": data})
 }
 
+/// As many agents that join as a state knows, with long names: it is larger than what waits for one client.
+pub fn large_swarm() -> Vec<Value> {
+    let joined = |n: usize| {
+        let mut joined = event("agent.joined", json!({ "name": format!("{n} {}", "name ".repeat(12)) }));
+        joined["agent_id"] = json!(format!("agent-{n}-{}", "i".repeat(110)));
+        joined
+    };
+    (0..1_000).map(joined).collect()
+}
+
 /// One entry of the answer to a `POST /api/events`.
 #[derive(Clone, Debug)]
 pub struct Receipt {

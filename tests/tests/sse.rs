@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use activity_feed_tests::events::split;
+use activity_feed_tests::events::{large_swarm, split};
 use activity_feed_tests::{Client, SOON, Server, Sse, event, tokens};
 use serde_json::{Value, json};
 
@@ -108,6 +108,27 @@ fn the_state_channel_has_a_name() {
     let mut sse = server.sse("channel=state");
     let state = sse.until("state").pop().unwrap().json();
     assert_eq!(state["agents"][0]["name"], "Echo", "{state}");
+}
+
+#[test]
+fn a_large_state_is_told_as_any_other() {
+    let server = Server::start(&[]);
+    let swarm = large_swarm();
+    for half in swarm.chunks(500) {
+        server.publish(&json!(half));
+    }
+    let mut sse = server.sse("channel=state");
+    sse.until("state");
+    for joined in [&swarm[3], &swarm[7]] {
+        let seq = server.publish(joined)[0].seq;
+        let mut told = 0;
+        while told < seq {
+            let state = sse.message();
+            assert_eq!(state.event, "state");
+            assert!(state.data.as_ref().unwrap().len() > 300_000, "it is large");
+            told = state.json()["seq"].as_u64().unwrap();
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use activity_feed_tests::events::{ids, seqs, split};
+use activity_feed_tests::events::{ids, large_swarm, seqs, split};
 use activity_feed_tests::{Got, Ledger, SOON, Server, Ws, event, tokens};
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -300,6 +300,28 @@ fn too_many_messages_close_with_4103() {
         }
     }
     ws.expect_close(4103, SOON);
+}
+
+#[test]
+fn a_large_state_is_told_as_any_other() {
+    let server = Server::start(&[]);
+    let swarm = large_swarm();
+    for half in swarm.chunks(500) {
+        server.publish(&json!(half));
+    }
+    let mut ws = server.ws();
+    ws.send(&json!({"action": "subscribe", "channel": "state"}));
+    ws.until("state", SOON, |frame| frame["type"] == "state");
+    for joined in [&swarm[3], &swarm[7]] {
+        let seq = server.publish(joined)[0].seq;
+        let mut told = 0;
+        while told < seq {
+            let state = ws.frame();
+            assert_eq!(state["type"], "state");
+            assert!(state.to_string().len() > 300_000, "it is large");
+            told = state["payload"]["seq"].as_u64().unwrap();
+        }
+    }
 }
 
 #[test]

@@ -121,8 +121,18 @@ impl Seat {
         let mut inbox = self.inbox.borrow_mut();
         if inbox.lagging {
             let (from, to) = (inbox.taken, LANES.with_borrow(|lanes| lanes.published));
-            let mut items = join::gap(&self.key.filter, from, to, config.buffer)?;
-            items.push(Item::Position(to.max(from)));
+            let items = match self.key.channel {
+                Channel::Events => {
+                    let mut items = join::gap(&self.key.filter, from, to, config.buffer)?;
+                    items.push(Item::Position(to.max(from)));
+                    items
+                }
+                // One state stands for all before it, and a large one alone may be more than an inbox holds.
+                Channel::State => {
+                    state::catch_up(true)?;
+                    vec![Item::State]
+                }
+            };
             inbox.frames = broadcaster::render(&self.key, &items).into();
             inbox.position = to.max(from);
             inbox.lagging = false;
