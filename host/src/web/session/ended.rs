@@ -3,10 +3,12 @@
 //! could still hold. What else is known of sessions is in the cookies themselves.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use crate::web::auth::unix_seconds;
 
@@ -14,6 +16,9 @@ use crate::web::auth::unix_seconds;
 const MAX_ENDED: usize = 10_000;
 /// Bytes of the file that are read at most: more than [`MAX_ENDED`] lines have.
 const MAX_BYTES: u64 = 1 << 20;
+/// How often, and how long apart, a file that another server writes is tried again: whoever signs out waits for it.
+const LOOKS: u32 = 100;
+const LOOK: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 pub(super) struct Ended {
@@ -38,7 +43,11 @@ impl Ended {
     /// It is there and cannot be read.
     pub(super) fn keep_in(&self, path: &Path) -> io::Result<()> {
         let mut kept = self.lock();
-        kept.read(path, unix_seconds())?;
+        match File::open(path) {
+            Ok(file) => kept.read(&file, unix_seconds())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
         kept.file = Some(path.to_owned());
         Ok(())
     }
@@ -51,7 +60,10 @@ impl Ended {
     pub(super) fn add(&self, sid: String, until: u64, now: u64) {
         let mut kept = self.lock();
         // What another server on the same log has left there since must be there afterwards, too.
-        let read = kept.file.clone().map_or(Ok(()), |path| kept.read(&path, now));
+        let file = kept.file.as_deref().map(open_alone).transpose().and_then(|file| {
+            file.as_ref().map_or(Ok(()), |file| kept.read(file, now))?;
+            Ok(file)
+        });
         if kept.until.len() >= MAX_ENDED {
             kept.until.retain(|_, until| *until > now);
         }
@@ -61,7 +73,7 @@ impl Ended {
         }
         kept.until.insert(sid, until);
         // Written whole: it is a handful of lines, of the last quarter of an hour.
-        if let Err(error) = read.and_then(|()| kept.write(now)) {
+        if let Err(error) = file.and_then(|file| file.map_or(Ok(()), |file| kept.write(file, now))) {
             tracing::warn!(%error, "a sign-out is not kept over a restart");
         }
     }
@@ -69,16 +81,9 @@ impl Ended {
 
 impl Kept {
     /// Take up what stands in the file and can still hold.
-    fn read(&mut self, path: &Path, now: u64) -> io::Result<()> {
-        let text = match File::open(path) {
-            Ok(file) => {
-                let mut text = String::new();
-                file.take(MAX_BYTES).read_to_string(&mut text)?;
-                text
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error),
-        };
+    fn read(&mut self, file: &File, now: u64) -> io::Result<()> {
+        let mut text = String::new();
+        file.take(MAX_BYTES).read_to_string(&mut text)?;
         for line in text.lines() {
             // A line that was cut off by the end of its process is passed over.
             if let Some((sid, until)) = line.split_once(' ')
@@ -91,27 +96,40 @@ impl Kept {
         Ok(())
     }
 
-    fn write(&self, now: u64) -> io::Result<()> {
-        let Some(path) = &self.file else { return Ok(()) };
+    /// Put what can still hold in the place of what stands in the file.
+    fn write(&self, mut file: File, now: u64) -> io::Result<()> {
         let mut text = String::new();
         for (sid, until) in self.until.iter().filter(|(_, until)| **until > now) {
             text.push_str(&format!("{sid} {until}\n"));
         }
-        let mut draft = path.clone().into_os_string();
-        draft.push(".new");
-        let draft = PathBuf::from(draft);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&draft)?.write_all(text.as_bytes())?;
-        std::fs::rename(&draft, path)
+        file.rewind()?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)
     }
+}
+
+/// The file, for nobody else until it is closed. Other servers hold it as long as their few lines take.
+fn open_alone(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    for _ in 0..LOOKS {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "another process holds the list of ended sessions"))
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Barrier;
 
     use super::*;
 
@@ -145,15 +163,23 @@ mod tests {
     #[test]
     fn two_servers_on_one_log_keep_each_others_sign_outs() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("feed.db.signed-out");
         let now = unix_seconds();
-        let (one, other) = (Ended::default(), Ended::default());
-        one.keep_in(&path).unwrap();
-        other.keep_in(&path).unwrap();
-        one.add("first".to_owned(), now + 900, now);
-        other.add("second".to_owned(), now + 900, now);
-        let after = Ended::default();
-        after.keep_in(&path).unwrap();
-        assert!(after.holds("first") && after.holds("second"));
+        for round in 0..100 {
+            let path = dir.path().join(format!("{round}.signed-out"));
+            let both = Barrier::new(2);
+            thread::scope(|scope| {
+                for sid in ["first", "second"] {
+                    let (path, both, ended) = (&path, &both, Ended::default());
+                    ended.keep_in(path).unwrap();
+                    scope.spawn(move || {
+                        both.wait();
+                        ended.add(sid.to_owned(), now + 900, now);
+                    });
+                }
+            });
+            let after = Ended::default();
+            after.keep_in(&path).unwrap();
+            assert!(after.holds("first") && after.holds("second"), "{round}");
+        }
     }
 }
