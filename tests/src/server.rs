@@ -235,6 +235,12 @@ impl Server {
     #[track_caller]
     pub fn publish_many(&self, event_type: &str, count: usize) -> Vec<Receipt> {
         let events: Vec<Value> = (0..count).map(|n| crate::event(event_type, serde_json::json!({ "n": n }))).collect();
+        self.publish_all(&events)
+    }
+
+    /// Appends these, in requests of as many as one may hold.
+    #[track_caller]
+    pub fn publish_all(&self, events: &[Value]) -> Vec<Receipt> {
         events.chunks(500).flat_map(|chunk| self.publish(&Value::from(chunk))).collect()
     }
 

@@ -114,9 +114,7 @@ fn the_state_channel_has_a_name() {
 fn a_large_state_is_told_as_any_other() {
     let server = Server::start(&[]);
     let swarm = large_swarm();
-    for half in swarm.chunks(500) {
-        server.publish(&json!(half));
-    }
+    server.publish_all(&swarm);
     let mut sse = server.sse("channel=state");
     sse.until("state");
     for joined in [&swarm[3], &swarm[7]] {

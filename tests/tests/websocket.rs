@@ -306,9 +306,7 @@ fn too_many_messages_close_with_4103() {
 fn a_large_state_is_told_as_any_other() {
     let server = Server::start(&[]);
     let swarm = large_swarm();
-    for half in swarm.chunks(500) {
-        server.publish(&json!(half));
-    }
+    server.publish_all(&swarm);
     let mut ws = server.ws();
     ws.send(&json!({"action": "subscribe", "channel": "state"}));
     ws.until("state", SOON, |frame| frame["type"] == "state");
