@@ -17,7 +17,7 @@ const COMPONENTS: [(&str, &str, &str); 2] = [
 ];
 
 /// For the components alone, beside the flags of `.cargo/config.toml`. Each function and loop of a component looks whether its time
-/// is over: with fewer functions, an event costs 3 to 5 % less, in code that is a sixth to a fifth larger (docs/performance.md).
+/// is over: with fewer functions, an event costs 2 to 3 % less, in code that is a sixth to a fifth larger (docs/performance.md).
 const FLAGS: &str = "target.wasm32-wasip2.rustflags=['-Cllvm-args=-inline-threshold=600']";
 
 /// What a component's bytes depend on, from the workspace's root.
